@@ -1,0 +1,1 @@
+"""How events travel and how actors run."""

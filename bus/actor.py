@@ -1,0 +1,159 @@
+"""
+What an actor is: a decider or a performer, in a few lines.
+
+A decider has no I/O: told an event and its state it answers with a new state, and says through its ``Turn`` what else
+follows. The same event on the same state gives the same answer, byte for byte, whenever it is asked::
+
+    class Greeter:
+        name = topic = "greeter"
+        state = Greeted  # a pydantic model
+
+        def decide(self, turn: Turn, state: Greeted | None) -> Greeted | None:
+            count = (state.count if state else 0) + 1
+            turn.emit(SESSION, Said, text=f"Hello, for the {count}th time")
+            return Greeted(count=count)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from bus.protocol import Outgoing, Query, Row, Rows
+from schemas.envelope import Event, Origin
+
+__all__ = ["Ask", "Decider", "Job", "Performer", "Resource", "Turn", "derived_id"]
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S", bound=BaseModel)
+
+
+def derived_id(cause: UUID, name: str) -> UUID:
+    """UUIDv5 (RFC 9562 section 5.5) of *name* in the namespace *cause*."""
+    return UUID(bytes=hashlib.sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16], version=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A decider needs the immutable thing called *digest*; it is sent its bytes, None if there is no such thing."""
+
+    digest: str
+
+
+Ask = Query | Resource
+
+
+class Turn:
+    """The event in hand and what has been decided on it so far."""
+
+    __slots__ = ("actor", "event", "offset", "outgoing", "partition", "rows")
+
+    def __init__(self, actor: str, partition: int, offset: int, event: Event) -> None:
+        self.actor = actor
+        self.partition = partition
+        self.offset = offset
+        self.event = event
+        self.outgoing: list[Outgoing] = []
+        self.rows: list[Row] = []
+
+    def emit(
+        self,
+        topic: str,
+        event: type[E],
+        *,
+        partition: int | None = None,
+        key: str | None = None,
+        bot: str | None = None,
+        bot_version: str | None = None,
+        reply_to: str | None = None,
+        **fields: Any,
+    ) -> E:
+        """
+        Publish an event of that class with the turn. The envelope follows from the event in hand; ``at`` is its time,
+        ``id`` and ``origin`` are made of its place, so a repeat of the turn makes the same event.
+        """
+        cause = self.event
+        index = len(self.outgoing)
+        made = event(
+            id=derived_id(cause.id, f"{self.actor}/{index}"),
+            at=cause.at,
+            tenant=cause.tenant,
+            bot=cause.bot if bot is None else bot,
+            bot_version=cause.bot_version if bot_version is None else bot_version,
+            key=cause.key if key is None else key,
+            cause=cause.id,
+            turn=cause.turn or cause.id,
+            reply_to=reply_to,
+            trace=cause.trace,
+            origin=Origin(self.actor, self.partition, self.offset, index),
+            **fields,
+        )
+        self.outgoing.append(Outgoing(topic, made, partition))
+        return made
+
+    def write(self, statement: str, *values: Any) -> None:
+        """Execute a named statement with the turn (one row of a batch)."""
+        self.rows.append(Row(statement, values))
+
+    def new_id(self, name: str) -> UUID:
+        """An id that is the same whenever this turn is repeated; *name* tells it from others of the turn."""
+        return derived_id(self.event.id, f"{self.actor}:{name}")
+
+
+class Decider(Protocol[S]):
+    """
+    An actor without I/O.
+
+    ``decide`` returns the new state, None to have none. It may change the old one in place: after a failure the worker
+    throws away what it has and loads what is stored. It may be a generator, which yields a ``Query`` or ``Resource``
+    and is sent what was found (``rows = yield Query(...)``), and returns the state at the end.
+
+    What it raises sets its event aside as a dead letter; the state stays as it was before that event.
+    """
+
+    name: str
+    topic: str
+    state: type[S]
+
+    def decide(self, turn: Turn, state: S | None) -> S | None | Generator[Ask, Rows | bytes | None, S | None]: ...
+
+
+class Job(Protocol):
+    """One event in the hands of a performer."""
+
+    event: Event
+
+    def answer(self, event: type[E], **fields: Any) -> E:
+        """The answer, to the inbox in ``reply_to``; published when ``perform`` returns."""
+        ...
+
+    def emit(self, topic: str, event: type[E], **fields: Any) -> E:
+        """Another event, published when ``perform`` returns."""
+        ...
+
+
+class Performer(Protocol):
+    """
+    An actor that touches the world: many keys at once, in order within a key.
+
+    A ``perform`` that raises is tried again with back-off and jitter if the error says ``retriable``, within
+    ``budget_s``; after that, or at once for other errors, ``failed`` says what to answer, and the event is set aside.
+    """
+
+    name: str
+    topic: str
+    concurrency: int
+    budget_s: float
+
+    async def perform(self, job: Job) -> None: ...
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """Answer with a failure event, so that nobody waits for ever."""
+        ...
+
+

@@ -1,0 +1,67 @@
+"""
+What can go wrong on the bus.
+
+::
+
+    BusError
+    ├── BusUnavailable      the database or broker cannot be reached now          (retriable)
+    ├── PartitionLost       another owner has gone on with the partition          (retriable, by that owner)
+    ├── TooLarge            an event is over the size limit
+    ├── QueryFailed         a decider's query was refused by the database
+    ├── SchemaMismatch      the database is older or newer than the program
+    └── UnknownTopic        nobody declared the topic
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = ["BusError", "BusUnavailable", "PartitionLost", "QueryFailed", "SchemaMismatch", "TooLarge", "UnknownTopic"]
+
+
+class BusError(Exception):
+    """Anything that the bus refuses or cannot do."""
+
+    retriable: ClassVar[bool] = False
+
+
+class BusUnavailable(BusError):
+    """The database or broker cannot be reached now."""
+
+    retriable = True
+
+
+class PartitionLost(BusError):
+    """Another owner has gone on with the partition; what was decided here is void."""
+
+    retriable = True
+
+    def __init__(self, topic: str, partition: int) -> None:
+        super().__init__(f"partition {partition} of {topic} has another owner")
+        self.topic = topic
+        self.partition = partition
+
+
+class TooLarge(BusError):
+    """An event is over the size limit."""
+
+    def __init__(self, type_: str, size: int, limit: int) -> None:
+        super().__init__(f"{type_} takes {size} bytes, the limit is {limit}")
+        self.size = size
+        self.limit = limit
+
+
+class QueryFailed(BusError):
+    """A decider's query was refused by the database. *code* is the SQLSTATE."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SchemaMismatch(BusError):
+    """The database is older or newer than the program."""
+
+
+class UnknownTopic(BusError):
+    """Nobody declared the topic."""

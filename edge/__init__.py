@@ -1,0 +1,1 @@
+"""The edge: translates between channels and events, nothing more."""
