@@ -155,5 +155,3 @@ class Performer(Protocol):
     def failed(self, job: Job, error: Exception) -> None:
         """Answer with a failure event, so that nobody waits for ever."""
         ...
-
-

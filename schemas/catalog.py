@@ -46,9 +46,7 @@ def _type_of(event: type[Event]) -> str:
     return str(type_)
 
 
-EVENTS: Final[dict[str, type[Event]]] = {
-    _type_of(event): event for events in TOPIC_EVENTS.values() for event in events
-}
+EVENTS: Final[dict[str, type[Event]]] = {_type_of(event): event for events in TOPIC_EVENTS.values() for event in events}
 
 # An old version's class -> the function that makes the next version of it. Old classes stay, with their golden files.
 _LIFTS: Final[dict[type[Event], Callable[[Any], Event]]] = {}

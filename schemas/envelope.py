@@ -27,7 +27,7 @@ class Origin(NamedTuple):
     actor: str
     partition: int
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index(), which nobody needs here
 
     def __str__(self) -> str:
         return f"{self.actor}/{self.partition}/{self.offset}/{self.index}"

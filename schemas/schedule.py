@@ -27,7 +27,7 @@ class TimerCancelled(Event):
 
 
 class TimerDue(Event):
-    """The clock reached *due_at*. Said by the timer service to the schedule actor, which knows whether it still counts."""
+    """The clock reached *due_at*: said to the schedule actor, which knows whether the timer still counts."""
 
     type: Literal["timer.due.v1"] = "timer.due.v1"
     timer: str

@@ -1,0 +1,480 @@
+"""
+The session actor decides: who is spoken to, by whom, in which order.
+
+Everything a person sees or said passes through here and gets the next number of its conversation, so the transcript
+has one writer. A message goes to the run that waits in HEAR; else ``start`` runs, if it has not; else the responder
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final, Literal
+
+from actors.session import texts
+from actors.session.bot import NO_BOT, BotFacts, facts_of
+from actors.session.state import Held, OpenRun, Quick, SessionState
+from bus.actor import Resource, Turn
+from schemas.conversation import (
+    Attachment,
+    ConversationAttached,
+    ConversationClosed,
+    ConversationOpened,
+    ConversationResumed,
+    Message,
+    MessageReady,
+    MessageReceived,
+    PersonTyping,
+    TypingShown,
+)
+from schemas.dialog import (
+    Act,
+    AnswerGiven,
+    AnswerOverdue,
+    AwaitsAnswer,
+    AwaitsWorld,
+    ContextCleared,
+    ContextSet,
+    Ended,
+    Failed,
+    RunAdvanced,
+    RunCancelled,
+    RunRequested,
+    Said,
+    SuggestionAdded,
+    SuggestionsCleared,
+    SystemPromptSet,
+)
+from schemas.failure import TurnFailed
+from schemas.package import BotPackage
+from schemas.schedule import TimerFired, TimerRequested
+from schemas.topics import BASIC, SCHEDULE, SESSION
+
+__all__ = ["SessionActor"]
+
+# A client resends what was not acknowledged; the edges let nobody have more than this many messages under way.
+REMEMBERED_MESSAGES: Final = 64
+HELD_MESSAGES: Final = 100
+UNSPOKEN_KEPT: Final = timedelta(days=1)
+TIMER: Final = "session"
+
+
+class SessionActor:
+    """The decider of topic ``session``; its key is the session's id, a UUID as text."""
+
+    name = SESSION
+    topic = SESSION
+    state = SessionState
+
+    def __init__(self, *, remembered_bots: int = 10_000) -> None:
+        self._facts: dict[str, BotFacts] = {}
+        self._remembered_bots = remembered_bots
+
+    def decide(
+        self, turn: Turn, state: SessionState | None
+    ) -> SessionState | Generator[Resource, bytes | None, SessionState | None] | None:
+        version = turn.event.bot_version
+        facts = self._facts.get(version) if version else NO_BOT
+        if facts is None:
+            return self._learn_then_decide(turn, state)
+        return _decide(turn, state, facts)
+
+    def _learn_then_decide(
+        self, turn: Turn, state: SessionState | None
+    ) -> Generator[Resource, bytes | None, SessionState | None]:
+        version = turn.event.bot_version
+        found = yield Resource(version)
+        facts = NO_BOT if found is None else facts_of(BotPackage.from_bytes(found))
+        if len(self._facts) >= self._remembered_bots:
+            del self._facts[next(iter(self._facts))]
+        self._facts[version] = facts
+        return _decide(turn, state, facts)
+
+
+def _decide(turn: Turn, state: SessionState | None, facts: BotFacts) -> SessionState | None:
+    event = turn.event
+    if state is None:
+        if isinstance(event, ConversationOpened | MessageReceived):
+            state = _new(event)
+        else:
+            return None  # a conversation that was swept: what still comes for it is of no use to anybody
+    conversation = _Conversation(turn, state, facts)
+    match event:
+        case MessageReceived():
+            conversation.receive(event)
+        case RunAdvanced():
+            conversation.advance(event)
+        case ConversationOpened():
+            conversation.attach(event.slot)
+            conversation.open()
+        case ConversationResumed():
+            conversation.attach(event.slot)
+        case PersonTyping():
+            conversation.person_types()
+        case TimerFired():
+            state.timer_at = None
+            if not conversation.time_passes(event.due_at):
+                return None
+        case ConversationClosed():
+            conversation.close(event.reason)
+        case TurnFailed():
+            conversation.turn_failed(event)
+        case _:
+            raise TypeError(f"the session actor does not take {event.type}")
+    conversation.set_timer()
+    return state
+
+
+def _new(event: ConversationOpened | MessageReceived) -> SessionState:
+    return SessionState(
+        bot=event.bot,
+        bot_version=event.bot_version,
+        channel=event.channel,
+        person=event.person,
+        slot=event.slot,
+        opened_at=event.at,
+        last_at=event.at,
+    )
+
+
+class _Conversation:
+    """One turn of one conversation: the state in hand, and what follows from the event."""
+
+    __slots__ = ("facts", "state", "turn")
+
+    def __init__(self, turn: Turn, state: SessionState, facts: BotFacts) -> None:
+        self.turn = turn
+        self.state = state
+        self.facts = facts
+
+    # --- what the person does ---------------------------------------------------------------------------------------
+
+    def attach(self, slot: int | None) -> None:
+        """From now on messages go to *slot*; the edge there is told up to where the transcript has everything."""
+        self.state.slot = slot
+        self.turn.emit(self._channel(), ConversationAttached, partition=slot, seq=self.state.seq)
+
+    def open(self) -> None:
+        if not self.state.started and self.state.run is None:
+            self._start()
+
+    def receive(self, event: MessageReceived) -> None:
+        state = self.state
+        if event.slot is not None:
+            state.slot = event.slot
+        known = state.received.get(event.message_id)
+        if known is not None:
+            self._acknowledge_again(event, known)
+            return
+        state.spoken = True
+        state.last_at = event.at
+        state.bot_version = event.bot_version
+        state.person = event.person
+        secret = state.run is not None and state.run.secret and not state.busy
+        self._say("user", texts.MASK if secret else event.text, event.attachments, client_id=event.message_id)
+        state.received[event.message_id] = state.seq
+        if len(state.received) > REMEMBERED_MESSAGES:
+            del state.received[next(iter(state.received))]
+        self._activate_context(event.text)
+        held = Held(text=event.text, attachments=event.attachments)
+        if self.facts.reset_words and texts.folded(event.text) in self.facts.reset_words:
+            self._reset("reset")
+            self._start()
+        elif self.facts.overlap == "debounce":
+            self._hold(held)
+            state.held_until = event.at + self.facts.debounce
+        else:
+            self._route(held)
+
+    def person_types(self) -> None:
+        state = self.state
+        state.last_at = self.turn.event.at
+        if state.held_until is not None:
+            state.held_until = self.turn.event.at + self.facts.debounce
+
+    def close(self, reason: str) -> None:
+        self._reset(reason)
+        self.state.spoken = False
+        self.state.opened_at = self.turn.event.at
+
+    def _acknowledge_again(self, event: MessageReceived, seq: int) -> None:
+        message = Message(seq=seq, id=self.turn.new_id("repeat"), role="user", text="", at=event.at)
+        self.turn.emit(
+            self._channel(),
+            MessageReady,
+            partition=self.state.slot,
+            message=message,
+            client_id=event.message_id,
+            repeat=True,
+        )
+
+    # --- where a message goes ---------------------------------------------------------------------------------------
+
+    def _route(self, held: Held) -> None:
+        state = self.state
+        if state.busy:
+            if self.facts.overlap != "interrupt":
+                self._hold(held)
+                return
+            self._cancel_run("interrupted by a new message")
+        run = state.run
+        if run is not None:
+            self._answer(run, held)
+        elif not state.started and self.facts.has_start:
+            state.opener = held
+            self._start()
+        else:
+            self._respond()
+
+    def _hold(self, held: Held) -> None:
+        if len(self.state.held) < HELD_MESSAGES:
+            self.state.held.append(held)
+            return
+        # Nothing is lost: what no longer fits as a message of its own joins the newest one.
+        last = self.state.held[-1]
+        self.state.held[-1] = Held(text=f"{last.text}\n{held.text}", attachments=(*last.attachments, *held.attachments))
+
+    def _route_held(self) -> None:
+        """The bot's turn has ended: what came meanwhile is next, until a turn is open again."""
+        state = self.state
+        if state.held_until is not None:
+            return
+        while state.held and not state.busy:
+            self._route(state.held.pop(0))
+
+    def _answer(self, run: OpenRun, held: Held) -> None:
+        run.heard = True
+        self.state.quick = [quick for quick in self.state.quick if not quick.until_answered]
+        self.turn.emit(BASIC, AnswerGiven, run=run.id, text=held.text, attachments=held.attachments)
+
+    def _respond(self) -> None:
+        """The built-in responder: there is no model to ask, and the person is told so."""
+        self._say("bot", texts.text("nothing_to_answer_with", self.state.person.locale))
+
+    # --- runs -------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        state = self.state
+        state.started = True
+        if not self.facts.has_start:
+            return
+        run = self.turn.new_id("start")
+        state.run = OpenRun(id=run)
+        self.turn.emit(
+            BASIC,
+            RunRequested,
+            run=run,
+            script="start",
+            trigger="start",
+            channel=state.channel,
+            person=state.person,
+            message=state.opener.text if state.opener else "",
+        )
+
+    def advance(self, event: RunAdvanced) -> None:
+        state = self.state
+        run = state.run
+        if run is None or run.id != event.run:
+            return  # a run that was cancelled: what it still said is of no use
+        self._act(event.acts)
+        match event.outcome:
+            case AwaitsAnswer(deadline_at=deadline, secret=secret):
+                run.asked, run.heard = True, False
+                run.deadline_at, run.secret = deadline, secret
+                state.opener = None
+            case AwaitsWorld():
+                run.asked, run.heard = False, False
+                self.turn.emit(self._channel(), TypingShown, partition=state.slot)
+            case Ended():
+                self._run_is_over()
+            case Failed(code=code):
+                if code == "E_TIMEOUT":
+                    self._say("bot", texts.text("waited_too_long", state.person.locale))
+                    state.started = False
+                else:
+                    self._apologise()
+                state.opener = None
+                self._run_is_over()
+        self._route_held()
+
+    def turn_failed(self, event: TurnFailed) -> None:
+        """An event was set aside. If it was an answer, the question still stands; if it was the start, that is over."""
+        state = self.state
+        self._apologise()
+        if event.actor == BASIC and state.run is not None:
+            if state.run.asked:
+                state.run.heard = False
+            else:
+                self._cancel_run("its turn failed")
+        self._route_held()
+
+    def _run_is_over(self) -> None:
+        state = self.state
+        state.run = None
+        state.quick = [quick for quick in state.quick if not quick.until_answered]
+        if state.opener is not None:
+            opener, state.opener = state.opener, None
+            self._route(opener)
+
+    def _cancel_run(self, reason: str) -> None:
+        run = self.state.run
+        if run is not None:
+            self.turn.emit(BASIC, RunCancelled, run=run.id, reason=reason)
+            self.state.run = None
+
+    def _reset(self, reason: str) -> None:
+        state = self.state
+        self._cancel_run(reason)
+        state.started = False
+        state.opener = state.held_until = None
+        state.held = []
+        state.quick = []
+        state.contexts = {}
+        state.active_contexts = []
+        state.system_prompt = ""
+
+    # --- what is said -----------------------------------------------------------------------------------------------
+
+    def _act(self, acts: tuple[Act, ...]) -> None:
+        """
+        Do what a run did. What it offers travels with the last message of the turn, wherever in the turn it was added,
+        for it is there that the person answers.
+        """
+        said = [act for act in acts if isinstance(act, Said) and (act.text or act.attachments)]
+        for act in acts:
+            match act:
+                case SuggestionAdded():
+                    self._offer(act)
+                case SuggestionsCleared():
+                    self.state.quick = []
+                case ContextSet(name=name, text=text):
+                    self._set_context(name, text)
+                case ContextCleared(name=name):
+                    self._clear_context(name)
+                case SystemPromptSet(text=text):
+                    self.state.system_prompt = text
+        for act in said[:-1]:
+            self._say("bot", act.text, act.attachments)
+        if said:
+            self._say("bot", said[-1].text, said[-1].attachments, offer=True)
+
+    def _offer(self, act: SuggestionAdded) -> None:
+        quick = Quick(suggestion=act.suggestion, context=act.context, until_answered=act.until_answered)
+        if quick not in self.state.quick:
+            self.state.quick.append(quick)
+
+    def _set_context(self, name: str, text: str) -> None:
+        state = self.state
+        state.contexts[name] = text
+        named = [known for known in state.contexts if known]
+        if name and len(named) == 1 and name not in state.active_contexts:
+            state.active_contexts.append(name)
+
+    def _clear_context(self, name: str | None) -> None:
+        state = self.state
+        if name is None:
+            state.contexts, state.active_contexts = {}, []
+        else:
+            state.contexts.pop(name, None)
+            state.active_contexts = [active for active in state.active_contexts if active != name]
+
+    def _activate_context(self, text: str) -> None:
+        """Picking a quick reply activates the context it names."""
+        state = self.state
+        for quick in state.quick:
+            if quick.context and quick.context in state.contexts and quick.suggestion.value == text:
+                state.active_contexts = [quick.context]
+
+    def _say(
+        self,
+        role: Literal["user", "bot"],
+        text: str,
+        attachments: tuple[Attachment, ...] = (),
+        *,
+        client_id: str | None = None,
+        offer: bool = False,
+    ) -> None:
+        """The next entry of the transcript: written with the turn, and on its way to the channel."""
+        state, turn = self.state, self.turn
+        state.seq += 1
+        message = Message(
+            seq=state.seq,
+            id=turn.new_id(f"message {state.seq}"),
+            role=role,
+            text=text,
+            suggestions=tuple(quick.suggestion for quick in state.quick) if offer else (),
+            attachments=attachments,
+            at=turn.event.at,
+        )
+        turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, message.model_dump_json())
+        turn.emit(self._channel(), MessageReady, partition=state.slot, message=message, client_id=client_id)
+
+    def _apologise(self) -> None:
+        self._say("bot", self.facts.apology or texts.text("apology", self.state.person.locale))
+
+    def _channel(self) -> str:
+        return _topic_of(self.state.channel)
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def set_timer(self) -> None:
+        """
+        One timer a session, set only when a deadline is nearer than it: a conversation in which every answer is in time
+        costs one timer, not one a question. When it fires too early it is set again.
+        """
+        nearest = self._nearest_deadline()
+        state = self.state
+        if nearest is not None and (state.timer_at is None or nearest < state.timer_at):
+            state.timer_at = nearest
+            self.turn.emit(SCHEDULE, TimerRequested, reply_to=SESSION, timer=TIMER, due_at=nearest)
+
+    def time_passes(self, now: datetime) -> bool:
+        """Do what is due at *now*. False: the conversation is swept away."""
+        state = self.state
+        if not state.spoken and now >= state.opened_at + UNSPOKEN_KEPT:
+            self._cancel_run("nobody ever said anything")
+            self.turn.write("messages.forget", self.turn.event.key)
+            return False
+        if state.held_until is not None and now >= state.held_until:
+            self._end_debounce()
+        run = state.run
+        if run is not None and run.deadline_at is not None and now >= run.deadline_at and not state.busy:
+            run.heard = True
+            self.turn.emit(BASIC, AnswerOverdue, run=run.id)
+        if self.facts.idle is not None and state.spoken and now >= state.last_at + self.facts.idle:
+            self.close("idle")
+        return True
+
+    def _end_debounce(self) -> None:
+        state = self.state
+        state.held_until = None
+        if state.busy and self.facts.overlap != "interrupt":
+            return  # they are routed when the turn ends
+        held, state.held = state.held, []
+        if held:
+            self._route(
+                Held(
+                    text="\n".join(one.text for one in held),
+                    attachments=tuple(file for one in held for file in one.attachments),
+                )
+            )
+
+    def _nearest_deadline(self) -> datetime | None:
+        state, run = self.state, self.state.run
+        deadlines = []
+        if not state.spoken:
+            deadlines.append(state.opened_at + UNSPOKEN_KEPT)
+        if state.held_until is not None:
+            deadlines.append(state.held_until)
+        if run is not None and run.deadline_at is not None and not state.busy:
+            deadlines.append(run.deadline_at)
+        if self.facts.idle is not None and state.spoken:
+            deadlines.append(state.last_at + self.facts.idle)
+        return min(deadlines, default=None)
+
+
+@lru_cache(maxsize=256)
+def _topic_of(channel: str) -> str:
+    return f"channel.{channel}"
