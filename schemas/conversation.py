@@ -62,7 +62,7 @@ class Source(Value):
 
 
 class Message(Value):
-    """One entry of a transcript, as a client sees it (section 8.1 of the design, the ``message`` frame)."""
+    """One entry of a transcript, as a client sees it: the ``message`` frame of the web protocol."""
 
     seq: int = Field(ge=1, description="place in the conversation: 1, 2, 3 … without gaps")
     id: UUID
