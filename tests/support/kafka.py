@@ -1,5 +1,5 @@
 """
-A real Apache Kafka for tests, benchmarks and demonstrations: one node, KRaft, on 127.0.0.1, gone when the process ends.
+A real Apache Kafka for tests, benchmarks and demonstrations: one node, KRaft, on 127.0.0.1, ended by whoever started it.
 
 Maven brings the jars once, into ``.cache/kafka/<version>`` of the checkout; Java 17 runs them. By hand::
 
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-__all__ = ["VERSION", "KafkaServer", "KafkaUnavailable", "kafka_server"]
+__all__ = ["VERSION", "KafkaServer", "KafkaMissingError", "kafka_server"]
 
 VERSION: Final = "4.1.1"
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -92,7 +92,7 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
-class KafkaUnavailable(RuntimeError):
+class KafkaMissingError(RuntimeError):
     """Java or Maven is missing, or the server did not start; the message says which and shows the end of its log."""
 
 
@@ -103,7 +103,7 @@ def _jars() -> Path:
         return home / "lib"
     maven = shutil.which("mvn")
     if maven is None:
-        raise KafkaUnavailable("Apache Kafka's jars come from Maven: install maven, or leave the Kafka tests out")
+        raise KafkaMissingError("Apache Kafka's jars come from Maven: install maven, or leave the Kafka tests out")
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -128,7 +128,7 @@ def _jars() -> Path:
             check=False,
         )
         if done.returncode != 0:
-            raise KafkaUnavailable(
+            raise KafkaMissingError(
                 f"Maven could not fetch Apache Kafka {VERSION}:\n{(done.stdout + done.stderr)[-4000:]}"
             )
         fetched.rename(home / "lib")
@@ -138,7 +138,7 @@ def _jars() -> Path:
 def _java() -> str:
     java = shutil.which("java")
     if java is None:
-        raise KafkaUnavailable("Apache Kafka needs Java 17: install a JRE, or leave the Kafka tests out")
+        raise KafkaMissingError("Apache Kafka needs Java 17: install a JRE, or leave the Kafka tests out")
     return java
 
 
@@ -195,7 +195,7 @@ class KafkaServer:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Start, and return when it answers. Raises KafkaUnavailable, with the end of its log."""
+        """Start, and return when it answers. Raises KafkaMissingError, with the end of its log."""
         assert self._process is None, "it runs already"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -209,7 +209,7 @@ class KafkaServer:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise KafkaUnavailable(f"Apache Kafka did not start:\n{self.log_tail()}")
+                raise KafkaMissingError(f"Apache Kafka did not start:\n{self.log_tail()}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -249,7 +249,7 @@ class KafkaServer:
     def _run_tool(self, log: IO[bytes], *command: str) -> None:
         done = subprocess.run([*self._java, *command], stdout=log, stderr=subprocess.STDOUT, timeout=60, check=False)
         if done.returncode != 0:
-            raise KafkaUnavailable(f"{command[0]} failed:\n{self.log_tail()}")
+            raise KafkaMissingError(f"{command[0]} failed:\n{self.log_tail()}")
 
     def _answers(self) -> bool:
         """Does it take an ApiVersions request (version 0, no client id)? An open port alone answers too early."""
@@ -264,7 +264,7 @@ class KafkaServer:
 
 @contextlib.contextmanager
 def kafka_server(*, heap_mb: int = 256) -> Iterator[KafkaServer]:
-    """A running Kafka in a folder that is removed at the end; if the block raises, it stays and its place is printed."""
+    """A running Kafka on a folder that is removed at the end, or kept for a look at its log if the block raises."""
     folder = Path(tempfile.mkdtemp(prefix="botswain-kafka-"))
     server = None
     try:
