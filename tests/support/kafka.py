@@ -1,5 +1,5 @@
 """
-A real Apache Kafka for tests, benchmarks and demonstrations: one node, KRaft, on 127.0.0.1, ended by whoever started it.
+A real Apache Kafka for tests, benchmarks and demonstrations: one node, KRaft, on 127.0.0.1, ended with its context.
 
 Maven brings the jars once, into ``.cache/kafka/<version>`` of the checkout; Java 17 runs them. By hand::
 
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-__all__ = ["VERSION", "KafkaServer", "KafkaMissingError", "kafka_server"]
+__all__ = ["VERSION", "KafkaMissingError", "KafkaServer", "kafka_server"]
 
 VERSION: Final = "4.1.1"
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
