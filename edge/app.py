@@ -1,0 +1,82 @@
+"""The edge as one ASGI application: sockets, pages, HTTP API, health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from bus.clock import SystemClock
+from bus.errors import BusUnavailable
+from bus.protocol import Bus, Clock
+from edge import problems
+from edge.directory import BotDirectory
+from edge.hub import Hub
+from edge.limits import Addresses
+from edge.metrics import Metrics
+from edge.reading import Reader
+from edge.settings import EdgeSettings
+from edge.tokens import Tokens
+from edge.web import WebChat
+
+__all__ = ["Edge", "create_app"]
+
+
+class Edge:
+    """The ASGI application. Sockets go straight to the web chat: an idle one then holds one coroutine, not five."""
+
+    def __init__(self, chat: WebChat, http: Starlette) -> None:
+        self._chat = chat
+        self._http = http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and scope["path"].startswith("/ws/"):
+            await self._chat(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+
+def create_app(
+    bus: Bus,
+    reader: Reader,
+    settings: EdgeSettings,
+    *,
+    token_keys: Sequence[str],
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+) -> Edge:
+    """
+    The application of one edge process. Its lifespan listens on the log.
+
+    Args:
+        token_keys: keys that sign the clients' tokens, the newest last.
+    """
+    metrics = metrics or Metrics()
+    directory = BotDirectory(reader)
+    hub = Hub(bus, clock or SystemClock(), directory.version_of, metrics)
+    addresses = Addresses(settings)
+    tokens = Tokens(token_keys, settings.token_max_age_s)
+    chat = WebChat(hub, reader, directory, tokens, addresses, metrics, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as background, chat.open():
+            tasks = [background.create_task(hub.run()), background.create_task(directory.run())]
+            yield
+            for task in tasks:
+                task.cancel()
+
+    http = Starlette(
+        routes=[],
+        lifespan=lifespan,
+        exception_handlers={
+            problems.Problem: problems.on_problem,
+            HTTPException: problems.on_http_exception,
+            BusUnavailable: problems.on_unavailable,
+        },
+    )
+    return Edge(chat, http)

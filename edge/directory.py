@@ -1,0 +1,118 @@
+"""Which bots there are, and which version of each is in force."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from bus.errors import BusError, BusUnavailable
+from edge.reading import Reader
+from edge.theme import safe_css
+from schemas.package import BotPackage
+
+__all__ = ["BotDirectory", "BotFace"]
+
+log = structlog.get_logger()
+
+_KEPT_FACES: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BotFace:
+    """What a visitor sees of a bot before it says anything."""
+
+    name: str
+    version: str
+    title: str
+    about: str
+    theme: str
+
+
+class BotDirectory:
+    """
+    The bots by name, kept up to date by looking at the store every *poll_s* seconds.
+
+    Names and versions of all bots are kept in memory (some hundred bytes each); titles and themes are read from the
+    package when asked for, and the newest 256 are kept.
+    """
+
+    def __init__(self, reader: Reader, poll_s: float = 1.0) -> None:
+        self._reader = reader
+        self._poll_s = poll_s
+        self._versions: dict[str, str] = {}
+        self._faces: OrderedDict[str, BotFace] = OrderedDict()
+        self._nudged = asyncio.Event()
+        self.loaded = False
+
+    def version_of(self, bot: str) -> str:
+        """The version in force; '' if there is no such bot."""
+        return self._versions.get(bot, "")
+
+    def names(self) -> list[str]:
+        """All bots, in alphabetical order."""
+        return sorted(self._versions)
+
+    def __contains__(self, bot: str) -> bool:
+        return bot in self._versions
+
+    def nudge(self) -> None:
+        """Look at once: something was published."""
+        self._nudged.set()
+
+    async def refresh(self) -> None:
+        """Look now. Raises ``BusUnavailable``."""
+        found = {bot.name: bot.version for bot in await self._reader.bots()}
+        for bot, version in found.items():
+            if not self.loaded or self._versions.get(bot) != version:
+                log.debug("bot_version_in_force", bot=bot, version=version)
+        self._versions = found
+        self.loaded = True
+
+    async def face(self, bot: str) -> BotFace | None:
+        """Title and theme of the version in force, None if there is no such bot. Raises ``BusUnavailable``."""
+        version = self._versions.get(bot)
+        if version is None:
+            return None
+        face = self._faces.get(version)
+        if face is None or face.name != bot:
+            data = await self._reader.resource(version)
+            package = BotPackage.from_bytes(data) if data is not None else BotPackage(name=bot)
+            face = BotFace(
+                name=bot,
+                version=version,
+                title=package.setting("title").strip()[:100] or _title_of(bot),
+                about=package.setting("description").strip()[:300],
+                theme=safe_css(package.theme),
+            )
+            self._faces[version] = face
+            if len(self._faces) > _KEPT_FACES:
+                self._faces.popitem(last=False)
+        self._faces.move_to_end(version)
+        return face
+
+    async def run(self) -> None:
+        """Keep up to date until cancelled. While the store is away, what is known stays."""
+        while True:
+            self._nudged.clear()
+            try:
+                await self.refresh()
+            except BusUnavailable as failure:
+                log.debug("bots_not_read", reason=str(failure))
+            except BusError:
+                log.exception("bots_not_read")
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._nudged.wait()
+            except TimeoutError:
+                continue
+
+
+def _title_of(bot: str) -> str:
+    """A name for people: ``pizza-order`` is 'Pizza order'."""
+    words = re.sub(r"[-_]+", " ", bot).strip()
+    return words[:1].upper() + words[1:]

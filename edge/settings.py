@@ -1,0 +1,34 @@
+"""What an edge process can be told."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+__all__ = ["EdgeSettings"]
+
+
+class EdgeSettings(BaseModel):
+    """The options of one edge process. Rates are events a second with a burst above them; 0 turns a rate off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="origins of web pages that may open a socket, besides the edge's own; '*' for any"
+    )
+    admin_token: SecretStr | None = Field(default=None, description="bearer token of the HTTP API's operators")
+    token_max_age_s: int = Field(default=30 * 24 * 3600, gt=0, description="how long a conversation can be resumed")
+    max_text_chars: int = Field(default=10_000, gt=0, description="longest message of a person")
+    max_frame_bytes: int = Field(default=65_536, gt=0, description="largest frame or request body of a client")
+    messages_per_s: float = Field(default=10, ge=0, description="of one socket or one API conversation")
+    message_burst: int = Field(default=30, gt=0)
+    address_messages_per_s: float = Field(default=200, ge=0, description="of all sockets of one network address")
+    address_message_burst: int = Field(default=1_000, gt=0)
+    sockets_per_address: int = Field(default=500, ge=0, description="0 for no limit")
+    max_sockets: int = Field(default=20_000, gt=0, description="open sockets of the process")
+    refusals_before_close: int = Field(
+        default=100, gt=0, description="bad frames a socket may send; one a second is forgiven"
+    )
+    max_outgoing: int = Field(default=256, gt=0, description="frames that wait for a slow socket before it is closed")
+    slot_wait_s: float = Field(default=5, gt=0, description="how long a new socket waits for the edge to get its slot")
+    wait_max_s: float = Field(default=60, gt=0, description="longest wait of an API client for answers")
+    development: bool = Field(default=False, description="the chat page shows errors of a bot that is being edited")

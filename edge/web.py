@@ -1,0 +1,455 @@
+"""
+The web chat: one socket is one view of one conversation.
+
+This is a bare ASGI application, since a socket lives in it for hours: an idle one costs a waiting coroutine and a small
+object, no task, no buffer. What is to be sent waits in the socket's queue; a task that writes exists only while there
+is something to write, so frames of a socket leave in order and one slow socket holds up nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qs
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from bus.errors import BusError, BusUnavailable, TooLarge
+from edge import frames
+from edge.directory import BotDirectory
+from edge.frames import ClientMessage, ClientTyping, Refusal
+from edge.hub import Hub
+from edge.limits import Address, Addresses, Bucket
+from edge.metrics import Metrics
+from edge.origins import language_of, origin_allowed
+from edge.problems import refuse_upgrade
+from edge.reading import Reader
+from edge.settings import EdgeSettings
+from edge.tokens import BadToken, Ticket, Tokens
+from schemas.conversation import (
+    ConversationAttached,
+    ConversationOpened,
+    ConversationResumed,
+    MessageDelta,
+    MessageReady,
+    MessageReceived,
+    Person,
+    PersonTyping,
+    TypingShown,
+)
+from schemas.envelope import Event
+
+__all__ = ["WebChat"]
+
+log = structlog.get_logger()
+
+# Close codes, RFC 6455 section 7.4.1 and the IANA registry beside it.
+NORMAL: Final = 1000
+POLICY: Final = 1008
+INTERNAL_ERROR: Final = 1011
+TRY_AGAIN_LATER: Final = 1013
+
+_PAGE: Final = 200
+_PENDING: Final = 1_000
+_TYPING_EVERY_S: Final = 2.0
+_RETRY_AFTER_S: Final = 2.0
+_EPHEMERAL: Final = (TypingShown, MessageDelta)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hello:
+    """What a client asked for when it connected."""
+
+    bot: str
+    token: str | None
+    after: str | None
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class _FillTo:
+    """Send what the transcript has up to *seq*."""
+
+    seq: int
+
+
+class _Gone(Exception):
+    """The socket is to be closed with this code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Stop(Exception):
+    """Ends the task group of the writers."""
+
+
+class WebChat:
+    """
+    The ASGI application at ``/ws/{bot}``.
+
+    It works inside ``async with chat.open()`` only, which holds the tasks that write.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        reader: Reader,
+        directory: BotDirectory,
+        tokens: Tokens,
+        addresses: Addresses,
+        metrics: Metrics,
+        settings: EdgeSettings,
+    ) -> None:
+        self.hub = hub
+        self.reader = reader
+        self.directory = directory
+        self.tokens = tokens
+        self.addresses = addresses
+        self.metrics = metrics
+        self.settings = settings
+        self.writers = asyncio.TaskGroup()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Serve sockets inside; leaving it ends what is still being written."""
+        try:
+            async with asyncio.TaskGroup() as self.writers:
+                yield
+                # The server has closed its sockets by now; a writer that is left waits for a peer that does not read.
+                raise _Stop
+        except* _Stop:
+            pass
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket from upgrade to close."""
+        await receive()  # websocket.connect
+        headers = dict(scope["headers"])
+        if not origin_allowed(headers, self.settings.allowed_origins):
+            await refuse_upgrade(send, 403, "The page that opened this socket is from a foreign origin.")
+            return
+        host = scope["client"][0] if scope["client"] else ""
+        address = self.addresses.of(host, time.monotonic())
+        await send({"type": "websocket.accept"})
+        if not self.addresses.open_socket(address):
+            await self._turn_away(send, "rate_limited", "There are too many open sockets.", TRY_AGAIN_LATER)
+            return
+        self.metrics.sockets.inc()
+        try:
+            hello = _hello(scope, headers)
+            del headers
+            await self._serve(hello, address, receive, send)
+        except _Gone as gone:
+            await _close(send, gone.code, gone.reason)
+        except OSError:
+            pass  # the client went away while we were writing: ASGI's way to say so
+        finally:
+            self.metrics.sockets.dec()
+            self.addresses.close_socket(address)
+
+    async def _serve(self, hello: _Hello, address: Address, receive: Receive, send: Send) -> None:
+        if hello.bot not in self.directory:
+            await self._turn_away(send, "not_found", f"There is no bot {hello.bot[:100]!r} here.", POLICY)
+            return
+        wait_s = self.addresses.take(address, time.monotonic())
+        if wait_s:
+            await self._turn_away(send, "rate_limited", "Too many conversations.", TRY_AGAIN_LATER, wait_s)
+            return
+        ticket, complaint = self._ticket(hello)
+        session = str(ticket.session)
+        try:
+            slot = await self.hub.wait_slot(self.settings.slot_wait_s)
+            newest = await self.reader.newest_seq(session) if hello.token and not complaint else 0
+            resumed = bool(hello.token) and not complaint
+            socket = _Socket(self, session, hello, address, receive, send)
+            with self.hub.listen(session, socket):
+                socket.say(frames.welcome(session, self.tokens.sign(ticket), hello.bot, newest))
+                if complaint:
+                    socket.refuse("unauthorized", complaint)
+                socket.start_after(hello.after, newest)
+                event: Event
+                if resumed:
+                    event = self.hub.make(ConversationResumed, session, hello.bot, slot=slot)
+                else:
+                    event = self.hub.make(
+                        ConversationOpened, session, hello.bot, channel="web", person=socket.person, slot=slot
+                    )
+                await self.hub.publish(event)
+                await socket.read()
+        except BusError as failure:
+            log.warning("socket_not_served", reason=str(failure))
+            text = "The service is not available at the moment."
+            await self._turn_away(send, "unavailable", text, TRY_AGAIN_LATER, _RETRY_AFTER_S)
+
+    def _ticket(self, hello: _Hello) -> tuple[Ticket, str]:
+        """The conversation to go on with, or a new one; and what was wrong with the token, if anything."""
+        fresh = Ticket(self.hub.new_id(), hello.bot)
+        if not hello.token:
+            return fresh, ""
+        try:
+            ticket = self.tokens.read(hello.token)
+        except BadToken:
+            return fresh, "The token is not valid or too old; this is a new conversation."
+        if ticket.bot != hello.bot:
+            return fresh, "The token is for another bot; this is a new conversation."
+        return ticket, ""
+
+    async def _turn_away(
+        self, send: Send, code: str, text: str, close_code: int, retry_after_s: float | None = None
+    ) -> None:
+        self.metrics.refused(code)
+        if close_code == TRY_AGAIN_LATER and retry_after_s is None:
+            retry_after_s = _RETRY_AFTER_S
+        await send({"type": "websocket.send", "text": frames.error(code, text, retry_after_s)})
+        await _close(send, close_code, code)
+
+
+class _Socket:
+    """An open socket: where its client stands in the conversation, and what it is still to be sent."""
+
+    __slots__ = (
+        "_address",
+        "_chat",
+        "_life",
+        "_outgoing",
+        "_pending",
+        "_rate",
+        "_receive",
+        "_refusals",
+        "_send",
+        "_sent",
+        "_session",
+        "_typing_at",
+        "_writing",
+        "bot",
+        "person",
+    )
+
+    def __init__(
+        self, chat: WebChat, session: str, hello: _Hello, address: Address, receive: Receive, send: Send
+    ) -> None:
+        self.bot = hello.bot
+        self.person = Person(id=session, locale=hello.locale)
+        self._chat = chat
+        self._session = session
+        self._address = address
+        self._receive = receive
+        self._send = send
+        self._outgoing: deque[str | Event | _FillTo] = deque()
+        self._writing = False
+        self._sent = 0  # the newest entry that the client has
+        self._pending: dict[str, None] | None = None  # ids of the client's messages that wait for their number
+        self._rate = Bucket()
+        self._refusals = Bucket()
+        self._typing_at = 0.0
+        self._life: asyncio.Timeout | None = None
+
+    # --- what is sent -----------------------------------------------------------------------------------------------
+
+    def put(self, event: Event) -> None:
+        """Send what *event* means to this client, after all that waits already."""
+        if len(self._outgoing) >= self._chat.settings.max_outgoing:
+            if not isinstance(event, _EPHEMERAL):
+                self._end(TRY_AGAIN_LATER)
+            return
+        self._queue(event)
+
+    def say(self, frame: str) -> None:
+        """Send a frame as it is."""
+        self._queue(frame)
+
+    def refuse(self, code: str, text: str, retry_after_s: float | None = None) -> None:
+        """Send an error frame. Raises ``_Gone`` when the client has had too many."""
+        self._chat.metrics.refused(code)
+        if self._refusals.take(1.0, self._chat.settings.refusals_before_close, time.monotonic()):
+            raise _Gone(POLICY, "too many bad frames")
+        self.say(frames.error(code, text, retry_after_s))
+
+    def start_after(self, after: str | None, newest: int) -> None:
+        """The client has everything up to *after*: send what it missed."""
+        seq = 0
+        if after is not None:
+            if after.isascii() and after.isdigit() and len(after) <= 18:
+                seq = int(after)
+            else:
+                self.refuse("bad_message", 'The query parameter "after" is not a number.')
+        if seq > newest:
+            self.refuse("bad_message", f'"after" is {seq}, but the conversation has only come to {newest}.')
+            seq = newest
+        self._sent = seq
+        if newest > seq:
+            self._queue(_FillTo(newest))
+
+    def _queue(self, item: str | Event | _FillTo) -> None:
+        self._outgoing.append(item)
+        if not self._writing:
+            self._writing = True
+            self._chat.writers.create_task(self._write())
+
+    async def _write(self) -> None:
+        """Send what waits, then end."""
+        outgoing = self._outgoing
+        try:
+            while outgoing:
+                item = outgoing.popleft()
+                if isinstance(item, str):
+                    await self._frame(item)
+                elif isinstance(item, MessageReady):
+                    await self._entry(item)
+                elif isinstance(item, (ConversationAttached, _FillTo)):
+                    await self._fill(item.seq)
+                elif isinstance(item, TypingShown):
+                    await self._frame(frames.typing(item))
+                elif isinstance(item, MessageDelta):
+                    await self._frame(frames.delta(item))
+            self._writing = False
+        except OSError:
+            outgoing.clear()  # the client is gone; whoever reads from it is told so
+        except BusError as failure:
+            log.warning("transcript_not_read", reason=str(failure))
+            self._end(TRY_AGAIN_LATER)
+        except Exception:
+            # One socket's failure is not to take the others with it through the task group.
+            log.exception("socket_writer_failed")
+            self._end(INTERNAL_ERROR)
+
+    async def _frame(self, frame: str) -> None:
+        await self._send({"type": "websocket.send", "text": frame})
+
+    async def _entry(self, event: MessageReady) -> None:
+        """The next entry of the transcript; what is missing before it is fetched first."""
+        entry = event.message
+        own = event.client_id is not None and self._pending is not None and event.client_id in self._pending
+        if entry.seq > self._sent + 1:
+            await self._fill(entry.seq - 1)
+        if own:
+            assert event.client_id is not None
+            assert self._pending is not None
+            del self._pending[event.client_id]
+            await self._frame(frames.ack(event.client_id, entry.seq))
+        elif entry.seq > self._sent:
+            await self._frame(frames.message(entry))
+            self._chat.metrics.shown()
+        self._sent = max(self._sent, entry.seq)
+
+    async def _fill(self, upto: int) -> None:
+        """Send what the transcript has from the last sent entry to *upto*."""
+        while self._sent < upto:
+            limit = min(_PAGE, upto - self._sent)
+            page = await self._chat.reader.transcript(self._session, self._sent, limit)
+            for entry in page:
+                if entry.seq <= upto:
+                    await self._frame(frames.message(entry))
+                    self._chat.metrics.shown()
+                    self._sent = entry.seq
+            if len(page) < limit:
+                self._sent = upto  # the rest is no longer kept
+
+    def _end(self, code: int) -> None:
+        """Close the socket, from outside of its reader; the client resumes with what it has."""
+        self._outgoing.clear()
+        if self._life is not None and not self._life.expired():
+            self._life.reschedule(asyncio.get_running_loop().time())
+        log.info("socket_ended", code=code)
+
+    # --- what is read -----------------------------------------------------------------------------------------------
+
+    async def read(self) -> None:
+        """Take frames until the client leaves. Raises ``_Gone`` when it has to."""
+        receive = self._receive
+        try:
+            async with asyncio.timeout(None) as self._life:
+                while True:
+                    received = await receive()
+                    if received["type"] == "websocket.disconnect":
+                        return
+                    await self._take(received.get("text"))
+        except TimeoutError:
+            raise _Gone(TRY_AGAIN_LATER, "resume") from None
+
+    async def _take(self, text: str | None) -> None:
+        settings = self._chat.settings
+        if text is None:
+            self.refuse("bad_message", "Frames are text, not binary.")
+            return
+        if len(text) > settings.max_frame_bytes:
+            self.refuse("too_large", f"A frame has at most {settings.max_frame_bytes} bytes.")
+            return
+        now = time.monotonic()
+        wait_s = self._rate.take(settings.messages_per_s, settings.message_burst, now)
+        wait_s = wait_s or self._chat.addresses.take(self._address, now)
+        if wait_s:
+            self.refuse("rate_limited", "Too many messages; slow down.", wait_s)
+            return
+        match frames.read(text, settings.max_text_chars):
+            case ClientMessage(id=id_, text=said):
+                await self._message(id_, said)
+            case ClientTyping():
+                await self._typing(now)
+            case Refusal(code=code, message=reason):
+                self.refuse(code, reason)
+
+    async def _message(self, id_: str, text: str) -> None:
+        hub = self._chat.hub
+        pending = self._pending
+        if pending is None:
+            pending = self._pending = {}
+        if len(pending) >= _PENDING:
+            self.refuse("rate_limited", "Too many messages wait to be handled.", _RETRY_AFTER_S)
+            return
+        if hub.slot is None:
+            self.refuse("unavailable", "The message could not be stored; send it again.", _RETRY_AFTER_S)
+            return
+        pending[id_] = None
+        event = hub.make(
+            MessageReceived,
+            self._session,
+            self.bot,
+            message_id=id_,
+            channel="web",
+            person=self.person,
+            text=text,
+            slot=hub.slot,
+        )
+        try:
+            await hub.publish(event)
+        except TooLarge:
+            pending.pop(id_, None)
+            self.refuse("too_large", "The message is too large.")
+        except BusUnavailable:
+            # It may have been stored all the same; the acknowledgement then comes with the repeat.
+            self.refuse("unavailable", "The message could not be stored; send it again.", _RETRY_AFTER_S)
+
+    async def _typing(self, now: float) -> None:
+        if now - self._typing_at < _TYPING_EVERY_S:
+            return
+        self._typing_at = now
+        try:
+            await self._chat.hub.publish(self._chat.hub.make(PersonTyping, self._session, self.bot))
+        except BusUnavailable:
+            log.debug("typing_not_published")  # worth nothing a moment later
+
+
+def _hello(scope: Scope, headers: dict[bytes, bytes]) -> _Hello:
+    try:
+        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
+    except ValueError:
+        query = {}
+    bot: str = scope["path"].removeprefix("/ws/")
+    token, after = (query[name][0] if name in query else None for name in ("token", "after"))
+    return _Hello(bot, token, after, language_of(headers.get(b"accept-language", b"").decode("latin-1")))
+
+
+async def _close(send: Send, code: int, reason: str) -> None:
+    try:
+        await send({"type": "websocket.close", "code": code, "reason": reason})
+    except OSError:
+        return  # it is closed already
