@@ -1,0 +1,471 @@
+"""
+Source text to tokens.
+
+What a word means is decided by the parser; the lexer decides only where tokens begin and end. Four things depend on
+where it stands: an apostrophe (a string or a comment), the text blocks, an unquoted DESCRIPTION, and ``REM``.
+A mistake never stops it: it is noted in ``problems`` and the lexer goes on behind it.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from actors.basic.errors import Problem
+from actors.basic.keywords import TABLE, KeywordTable
+from actors.basic.nodes import Span
+
+__all__ = ["EOF", "MAX_SOURCE_BYTES", "NEWLINE", "Hole", "Lexed", "Token", "fold", "lex"]
+
+MAX_SOURCE_BYTES = 1024 * 1024
+"""A script larger than this is refused."""
+
+MAX_NUMBER_DIGITS = 400
+MAX_STRING_NESTING = 8
+"""How deep strings may stand in ``${…}`` of strings."""
+
+MAX_PROBLEMS = 100
+"""After so many problems of one file nobody reads on; the rest of it is not looked at."""
+
+WORD = "word"
+NUMBER = "number"
+STRING = "string"
+SIGN = "sign"
+NEWLINE = "newline"  # also ``;``, told apart by its text
+BLOCK = "block"  # the raw lines of a text block
+REST = "rest"  # the raw rest of a line
+EOF = "eof"
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """``${…}`` in a string or text block. *text* is all of it as written; *tokens* what is inside, ending in EOF."""
+
+    text: str
+    tokens: list[Token]
+
+
+class Token(NamedTuple):
+    """
+    Args:
+        text: as written.
+        value: of a word its folded name, of a number its value, of a string or block its parts (texts and holes), of
+            a sign its text.
+        start, end: offsets in the source.
+        blank: whether a blank stands before it.
+    """
+
+    kind: str
+    text: str
+    value: str | int | float | tuple[str | Hole, ...]
+    line: int
+    column: int
+    start: int
+    end: int
+    blank: bool
+
+    @property
+    def at(self) -> Span:
+        length = self.text.find("\n") if self.kind in (STRING, BLOCK) else -1
+        return Span(self.line, self.column, max(1, len(self.text) if length < 0 else length))
+
+
+@dataclass(frozen=True, slots=True)
+class Lexed:
+    """*source* has LF line ends and no byte order mark; the offsets of tokens count in it. *tokens* ends in EOF."""
+
+    source: str
+    tokens: list[Token]
+    problems: list[Problem]
+    warnings: list[Problem]
+    workflow: bool
+
+
+_TOKEN = re.compile(
+    r"""
+    (?P<blank>[^\S\n]+)
+    |(?P<newline>\n)
+    |(?P<word>[^\W\d][\w\u0300-\u036f]*\$?)
+    |(?P<number>0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+    |(?P<comment>//[^\n]*)
+    |(?P<quote>")
+    |(?P<apostrophe>')
+    |(?P<hash>\#\{?)
+    |(?P<sign>\?\.|\?\?|<>|<=|>=|==|!=|\+=|-=|\*=|/=|&&|\|\||[()\[\]{},.:?+\-*/\\%^&=<>!])
+    |(?P<semicolon>;)
+    """,
+    re.VERBOSE,
+)
+_LINE = re.compile(r"[^\n]*")
+_PLAIN = re.compile(r'[^"\\$\n]+')
+_APOSTROPHE = re.compile(r"'((?:[^'\\\n]|\\[^\n]|'')*)'(?!')")
+_APOSTROPHE_ESCAPE = re.compile(r"''|\\n|\\'")
+_BEGIN = re.compile(r"begin(?:[ \t]+|_)(?P<kind>talk|system(?:[ \t]+|_)prompt|mail)\b", re.IGNORECASE)
+_END_OF = {
+    kind: re.compile(rf"[^\S\n]*end(?:[ \t]+|_){words}[^\S\n]*;?[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
+    for kind, words in {"talk": "talk", "system prompt": r"system(?:[ \t]+|_)prompt", "mail": "mail"}.items()
+}
+_UNQUOTED = re.compile(r"""[^\S\n]+(?!["=.\[:]|[-+*/]=|//|'[^\n']*'[^\S\n]*$)(?P<text>[^\s][^\n]*)""", re.MULTILINE)
+_TABLE = re.compile(r"[^\S\n]+[.\w]")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+# An apostrophe behind one of these words begins a string, if it is closed on the line.
+_OPERAND_WORDS = frozenset(
+    """
+    and or xor not is in like ilike contains matches between mod with to step as by where using if elseif while until
+    return case select switch each call set description default enum format on
+    """.split()
+)
+_CLOSERS = frozenset([")", "]", "}"])
+
+
+def fold(name: str) -> str:
+    """The name of a variable, procedure or keyword as the tree holds it: lower case, without a trailing ``$``."""
+    if not name.isascii():
+        # The same letter can be written with and without a combining mark.
+        name = unicodedata.normalize("NFC", name)
+    return name.rstrip("$").lower()
+
+
+def lex(source: str, name: str, table: KeywordTable = TABLE) -> Lexed:
+    """The tokens of *source*; *name* is for its problems. Time and memory are linear in the length of *source*."""
+    return _Lexer(source, name, table).run()
+
+
+class _Lexer:
+    def __init__(self, source: str, name: str, table: KeywordTable) -> None:
+        self.name = name
+        self.table = table
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.source = source.removeprefix("\ufeff").replace("\r\n", "\n")
+        self.line = 1
+        self.line_start = 0
+        self.in_table = False
+        self.block: tuple[str, Token] | None = None
+        self.long_strings = True  # until one reaches the end of the file unclosed
+        self.no_holes_before = 0  # where the line ends in which ``${`` was not closed
+        self.nesting = 0
+
+    def run(self) -> Lexed:
+        size = len(self.source.encode("utf-8", "surrogatepass"))
+        if size > MAX_SOURCE_BYTES:
+            self.problem(f"this script has {size:,} bytes, the limit is {MAX_SOURCE_BYTES:,}", Span(1, 1))
+            return self.finish([], workflow=False)
+        pragma = re.match(r"\s*#workflow[^\S\n]*(?=\n|$)", self.source, re.IGNORECASE)
+        tokens: list[Token] = []
+        self.scan(0, len(self.source), tokens)
+        if self.block is not None:
+            self.text_block(len(self.source), tokens)
+        return self.finish(tokens, workflow=pragma is not None)
+
+    def finish(self, tokens: list[Token], *, workflow: bool) -> Lexed:
+        end = len(self.source)
+        for kind, text in ((NEWLINE, "\n"), (EOF, "")):
+            tokens.append(Token(kind, text, text, self.line, end - self.line_start + 1, end, end, blank=False))
+        return Lexed(self.source, tokens, self.problems, self.warnings, workflow)
+
+    def problem(self, message: str, at: Span, hint: str = "") -> None:
+        self.problems.append(Problem("error", message, at, hint, self.name))
+
+    # --- the main loop ----------------------------------------------------------------------------------------------
+
+    def scan(self, position: int, end: int, tokens: list[Token], *, hole: bool = False) -> int | None:
+        """
+        Append the tokens from *position* to *end*; with *hole* only to the ``}`` that closes the hole.
+
+        Returns: where it stopped; None if *hole* and no such ``}`` was found.
+        """
+        source = self.source
+        match = _TOKEN.match
+        blank = False
+        depth = 0
+        while position < end:
+            found = match(source, position, end)
+            if found is None:
+                position = self.unknown(position)
+                continue
+            kind = found.lastgroup
+            start, position = position, found.end()
+            if kind == "blank":
+                blank = True
+                continue
+            text = found.group()
+            if kind == "word":
+                value = text.lower() if text.isascii() and text[-1] != "$" else fold(text)
+                token = Token(WORD, text, value, self.line, start - self.line_start + 1, start, position, blank)
+                if not tokens or tokens[-1].kind == NEWLINE or value == "rem":
+                    position = self.statement_word(token, tokens, position)
+                else:
+                    tokens.append(token)
+            elif kind == "sign":
+                if hole and text == "{":
+                    depth += 1
+                elif hole and text == "}":
+                    if depth == 0:
+                        return position
+                    depth -= 1
+                tokens.append(Token(SIGN, text, text, self.line, start - self.line_start + 1, start, position, blank))
+            elif kind == "newline":
+                position = self.newline(start, tokens)
+            elif kind == "number":
+                tokens.append(self.number(text, start, position, blank=blank))
+            elif kind == "quote":
+                position = self.quoted(start, tokens, blank=blank, one_line=hole)
+            elif kind == "apostrophe":
+                position = self.apostrophe(start, tokens, blank=blank)
+            elif kind == "hash":
+                depth += hole and text == "#{"
+                position = self.hash(start, text, tokens, blank=blank)
+            elif kind == "semicolon":
+                tokens.append(
+                    Token(NEWLINE, ";", ";", self.line, start - self.line_start + 1, start, position, blank=blank)
+                )
+            blank = False
+            if len(self.problems) >= MAX_PROBLEMS:
+                return end
+        return None if hole else position
+
+    def here(self, position: int, length: int = 1) -> Span:
+        return Span(self.line, position - self.line_start + 1, length)
+
+    def end_of_line(self, position: int) -> int:
+        found = self.source.find("\n", position)
+        return len(self.source) if found < 0 else found
+
+    def unknown(self, position: int) -> int:
+        character = self.source[position]
+        shown = character if character.isprintable() else f"U+{ord(character):04X}"
+        hint = {"`": 'texts stand in "…"', "“": 'texts stand in straight quotes: "…"'}.get(character, "")
+        hint = hint or ('texts stand in straight quotes: "…"' if character in "”„‘’«»" else "")
+        self.problem(f"the character {shown} means nothing here", self.here(position), hint)
+        if hint:  # what follows is the text that was meant; reading it as a program would only add noise
+            return self.end_of_line(position)
+        return position + 1
+
+    def newline(self, position: int, tokens: list[Token]) -> int:
+        last = tokens[-1] if tokens else None
+        if last is not None and last.value == "_" and last.kind == WORD and last.blank and last.line == self.line:
+            tokens.pop()  # the line goes on
+        elif self.block is not None:
+            return self.text_block(position + 1, tokens)
+        elif last is not None and not (last.kind == NEWLINE and last.text == "\n"):
+            at = position - self.line_start + 1
+            tokens.append(Token(NEWLINE, "\n", "\n", self.line, at, position, position + 1, blank=False))
+        self.line += 1
+        self.line_start = position + 1
+        return position + 1
+
+    def statement_word(self, token: Token, tokens: list[Token], position: int) -> int:
+        """A word that begins a statement (or is ``rem``), whose own rules may take the rest of the line."""
+        word = token.value
+        if word == "rem" and (not tokens or tokens[-1].kind == NEWLINE or tokens[-1].value in ("then", "else")):
+            return self.end_of_line(position)
+        tokens.append(token)
+        if word == "description" and not self.in_table:
+            unquoted = _UNQUOTED.match(self.source, position)
+            if unquoted is not None:
+                start, position = unquoted.start("text"), unquoted.end()
+                text = unquoted["text"].rstrip().rstrip(";").rstrip()
+                column = start - self.line_start + 1
+                tokens.append(Token(REST, text, text, self.line, column, start, start + len(text), blank=True))
+        elif word == "table":
+            self.in_table = _TABLE.match(self.source, position) is not None
+        elif word in ("end", "end_table"):
+            following = re.compile(r"[^\S\n]+table\b", re.IGNORECASE).match(self.source, position)
+            if word == "end_table" or following is not None:
+                self.in_table = False
+        elif isinstance(word, str) and word.startswith("begin"):
+            begins = _BEGIN.match(self.source, token.start)
+            if begins is not None:
+                self.block = (" ".join(re.split(r"[ \t_]+", begins["kind"].lower())), token)
+        return position
+
+    # --- literals ---------------------------------------------------------------------------------------------------
+
+    def number(self, text: str, start: int, end: int, *, blank: bool) -> Token:
+        value: int | float = 0
+        if len(text) > MAX_NUMBER_DIGITS:
+            self.problem(f"a number has at most {MAX_NUMBER_DIGITS} digits", self.here(start, len(text)))
+        elif text[:2] in ("0x", "0X"):
+            value = int(text, 16)
+        elif text.isdecimal():
+            value = int(text)
+        else:
+            value = float(text)
+            if value == float("inf"):
+                self.problem("this number is too large", self.here(start, len(text)))
+                value = 0
+        return Token(NUMBER, text, value, self.line, start - self.line_start + 1, start, end, blank)
+
+    def hash(self, start: int, text: str, tokens: list[Token], *, blank: bool) -> int:
+        if text == "#{":
+            column = start - self.line_start + 1
+            tokens.append(Token(SIGN, text, text, self.line, column, start, start + 2, blank))
+            return start + 2
+        if not self.source[self.line_start : start].strip():
+            return self.end_of_line(start)
+        self.problem("# begins a comment only at the start of a line", self.here(start), "use ' or // here")
+        return self.end_of_line(start)
+
+    def apostrophe(self, start: int, tokens: list[Token], *, blank: bool) -> int:
+        """A string where an operand may start and it is closed on the line; a comment everywhere else."""
+        last = tokens[-1] if tokens else None
+        if last is not None and last.line == self.line:
+            if last.kind == SIGN:
+                opens = last.text not in _CLOSERS
+            else:
+                word = last.value
+                opens = last.kind == WORD and (word in _OPERAND_WORDS or self.table.takes_operand(str(word)))
+            found = _APOSTROPHE.match(self.source, start) if opens else None
+            if found is not None:
+                text = _APOSTROPHE_ESCAPE.sub(lambda escape: "\n" if escape[0] == "\\n" else "'", found[1])
+                column = start - self.line_start + 1
+                tokens.append(Token(STRING, found[0], (text,), self.line, column, start, found.end(), blank))
+                return found.end()
+        return self.end_of_line(start)
+
+    def quoted(self, start: int, tokens: list[Token], *, blank: bool, one_line: bool) -> int:
+        """
+        A ``"…"`` with its escapes and holes, over several lines if need be.
+
+        Inside a hole of a string it may also be written ``\\"…\\"``, and ends on its line.
+        """
+        line, column = self.line, start - self.line_start + 1
+        before = (self.line, self.line_start)
+        parts: list[str | Hole] = []
+        texts: list[str] = []
+        source, size = self.source, len(self.source)
+        position = start + 1
+        closed = False
+        while position < size:
+            plain = _PLAIN.match(source, position)
+            if plain is not None:
+                texts.append(plain[0])
+                position = plain.end()
+                continue
+            character = source[position]
+            if character == '"':
+                if source.startswith('""', position):
+                    texts.append('"')
+                    position += 2
+                    continue
+                closed = True
+                position += 1
+                break
+            if character == "\\" and position + 1 < size and source[position + 1] != "\n":
+                texts.append(_ESCAPES.get(source[position + 1], source[position + 1]))
+                position += 2
+            elif character == "$" and source.startswith("${", position) and not source.startswith("${{", position):
+                position = self.hole(position, self.end_of_line(position), parts, texts, strict=True)
+            elif character == "\n":
+                if one_line or not self.long_strings:
+                    break
+                texts.append("\n")
+                position += 1
+                self.line += 1
+                self.line_start = position
+            else:
+                texts.append(character)
+                position += 1
+        if not closed:
+            self.line, self.line_start = before
+            self.long_strings = self.long_strings and one_line
+            position = self.end_of_line(start)
+            parts, texts = [], [source[start + 1 : position]]
+            self.problem("this text is not closed", Span(line, column), 'it needs a " at its end')
+        if texts or not parts:
+            parts.append("".join(texts))
+        tokens.append(Token(STRING, source[start:position], tuple(parts), line, column, start, position, blank))
+        return position
+
+    def hole(self, start: int, end: int, parts: list[str | Hole], texts: list[str], *, strict: bool) -> int:
+        """Read the ``${…}`` at *start*, which must close before *end*; otherwise its two characters are text."""
+        tokens: list[Token] = []
+        stopped: int | None = None
+        if start >= self.no_holes_before and self.nesting < MAX_STRING_NESTING:
+            noted = len(self.problems)
+            place = (self.line, self.line_start, self.no_holes_before)
+            self.nesting += 1
+            stopped = self.scan(start + 2, end, tokens, hole=True)
+            self.nesting -= 1
+            if stopped is None:
+                del self.problems[noted:]
+                self.line, self.line_start, _ = place
+        if stopped is None:
+            if strict and start >= self.no_holes_before:
+                hint = "write \\${ for the two characters themselves"
+                self.problem("this ${ is not closed on its line", self.here(start, 2), hint)
+            elif start >= self.no_holes_before:
+                self.warn("this ${ is not closed on its line, it stays as text", self.here(start, 2))
+            self.no_holes_before = end
+            texts.append("${")
+            return start + 2
+        if texts:
+            parts.append("".join(texts))
+            texts.clear()
+        tokens.append(Token(EOF, "", "", self.line, stopped - self.line_start, stopped - 1, stopped - 1, blank=False))
+        parts.append(Hole(self.source[start:stopped], tokens))
+        return stopped
+
+    def warn(self, message: str, at: Span) -> None:
+        self.warnings.append(Problem("warning", message, at, "", self.name))
+
+    # --- text blocks ------------------------------------------------------------------------------------------------
+
+    def text_block(self, position: int, tokens: list[Token]) -> int:
+        """The raw lines from *position* (a line's beginning) to the END line of the open block, which is taken too."""
+        assert self.block is not None
+        kind, opening = self.block
+        self.block = None
+        end = _END_OF[kind].search(self.source, position)
+        while end is not None and not (end.start() == position or self.source[end.start() - 1] == "\n"):
+            end = _END_OF[kind].search(self.source, end.end())
+        if end is None:
+            words = kind.upper()
+            self.problem(f"this BEGIN {words} is not closed", opening.at, f"it needs a line END {words}")
+        stop = len(self.source) if end is None else end.start()
+        raw = self.source[position:stop]
+        parts = self.block_parts(raw, position)
+        text = raw.rstrip("\n")
+        tokens.append(Token(BLOCK, text, parts, opening.line + 1, 1, position, stop, blank=False))
+        after = stop if end is None else end.end()
+        self.line += self.source.count("\n", self.line_start, after)
+        self.line_start = self.source.rfind("\n", 0, after) + 1
+        return after
+
+    def block_parts(self, raw: str, position: int) -> tuple[str | Hole, ...]:
+        lines = raw.removesuffix("\n").split("\n")
+        margin = os.path.commonprefix([line[: len(line) - len(line.lstrip())] for line in lines if line.strip()])
+        full = [number for number, line in enumerate(lines) if line.strip()]
+        place = (self.line, self.line_start)
+        parts: list[str | Hole] = []
+        texts: list[str] = []
+        for number, line in enumerate(lines):
+            self.line, self.line_start = place[0] + 1 + number, position
+            if full and full[0] <= number <= full[-1]:
+                if number > full[0]:
+                    texts.append("\n")
+                if line.strip():
+                    self.block_line(position + len(margin), position + len(line), parts, texts)
+            position += len(line) + 1
+        self.line, self.line_start = place
+        if texts or not parts:
+            parts.append("".join(texts))
+        return tuple(parts)
+
+    def block_line(self, position: int, end: int, parts: list[str | Hole], texts: list[str]) -> None:
+        while position < end:
+            found = self.source.find("${", position, end)
+            if found < 0:
+                texts.append(self.source[position:end])
+                return
+            texts.append(self.source[position:found])
+            if self.source.startswith("${{", found):
+                texts.append("${{")
+                position = found + 3
+            else:
+                position = self.hole(found, end, parts, texts, strict=False)
