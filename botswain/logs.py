@@ -1,0 +1,61 @@
+"""How a process writes its log: lines for people on a terminal, JSON for machines, both to standard error."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any, Final, Literal
+
+import structlog
+
+__all__ = ["configure_logging", "wants_colours"]
+
+LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+# Libraries that tell at info what we tell ourselves.
+QUIET: Final = ("uvicorn", "uvicorn.access", "watchfiles", "aiokafka", "asyncio")
+
+
+def wants_colours(stream: Any) -> bool:
+    """Colours on a terminal only, and not where https://no-color.org says no."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def configure_logging(level: str, format_: Literal["auto", "console", "json"]) -> None:
+    """Configure structlog, and the logging of the standard library for what libraries say."""
+    console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if console else "iso", utc=not console, key="at"),
+    ]
+    renderer: list[Any]
+    if console:
+        renderer = [
+            structlog.dev.ConsoleRenderer(
+                colors=wants_colours(sys.stderr),
+                timestamp_key="at",
+                pad_event_to=24,
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    else:
+        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS[level])
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(LEVELS[level], logging.WARNING))

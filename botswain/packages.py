@@ -1,0 +1,188 @@
+"""
+Bot packages: folders ``NAME.gbai`` that become versions.
+
+::
+
+    pizza.gbai/
+        pizza.gbdialog/*.bas     scripts; loose .bas files beside it count too
+        pizza.gbot/config.csv    name,value: split at the first comma
+        pizza.gbtheme/*.css      looks of the chat page, in order of the files' names
+
+Sub-folders are matched by their suffix, whatever they are called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from schemas.package import BotPackage, digest_of
+
+__all__ = ["Draft", "Fault", "draft_of", "find_packages"]
+
+SUFFIX: Final = ".gbai"
+MAX_CONFIG_BYTES: Final = 1_000_000
+MAX_THEME_BYTES: Final = 500_000
+MAX_PACKAGE_BYTES: Final = 32_000_000
+NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    Something wrong (or, as a warning, doubtful) in a file of a package.
+
+    Args:
+        line, column: from 1; 0 when it is about the file as a whole.
+        text: the whole complaint as an author reads it, with the line and a caret where there is one.
+    """
+
+    file: Path
+    line: int
+    column: int
+    message: str
+    text: str
+    warning: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """A package as it lies in its folder, good or not."""
+
+    folder: Path
+    name: str
+    package: BotPackage
+    files: dict[str, Path] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def publishable(self) -> bool:
+        return not any(not fault.warning for fault in self.faults)
+
+    @property
+    def version(self) -> str:
+        """The hash of its content."""
+        return digest_of(self.package.to_bytes())
+
+
+def find_packages(path: Path) -> list[Path]:
+    """The package folders at *path*: itself, or those directly in it, in order of their names."""
+    if path.suffix.lower() == SUFFIX:
+        return [path]
+    if not path.is_dir():
+        return []
+    return sorted(child for child in path.iterdir() if child.suffix.lower() == SUFFIX and child.is_dir())
+
+
+def name_of(folder: Path) -> str:
+    """The bot's name: the folder's, without suffix, in lower case."""
+    return folder.name[: -len(SUFFIX)].lower()
+
+
+def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
+    """
+    Read a package. Whatever is wrong is among its faults; nothing is raised for what an author may do.
+    """
+    reading = _Reading(folder)
+    name = name_of(folder)
+    if not NAME.fullmatch(name):
+        reading.complain(
+            folder, f"{name!r} is no name for a bot: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit."
+        )
+    scripts: dict[str, str] = {}
+    files: dict[str, Path] = {}
+    for file in reading.files(".gbdialog", ".bas", loose=True):
+        stem = file.stem.lower()
+        if stem in files:
+            other = files[stem].relative_to(folder)
+            reading.complain(file, f"There is a script {stem!r} already: {other}. Names are compared without case.")
+            continue
+        files[stem] = file
+        source = reading.text(file, max_script_bytes)
+        if source is not None:
+            scripts[stem] = source
+    config: dict[str, str] = {}
+    for file in reading.files(".gbot", ".csv"):
+        if file.name.lower() == "config.csv":
+            config |= reading.config(file)
+    css = [reading.text(file, MAX_THEME_BYTES) for file in reading.files(".gbtheme", ".css")]
+    theme = "\n".join(part for part in css if part)
+    if not files and folder.is_dir() and not reading.faults:
+        reading.complain(folder, "There is no script in it: put start.bas into a folder that ends in .gbdialog.")
+    package = BotPackage(name=name, scripts=scripts, config=config, theme=theme)
+    if sum(map(len, scripts.values())) > MAX_PACKAGE_BYTES:
+        reading.complain(folder, f"Its scripts take more than {MAX_PACKAGE_BYTES:,} characters together.")
+    return Draft(folder, name, package, files, reading.faults)
+
+
+class _Reading:
+    """Reads the files of one package and keeps what is wrong with them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: list[Fault] = []
+
+    def complain(self, file: Path, message: str, line: int = 0, column: int = 0) -> None:
+        place = f"{file}:{line}" if line else str(file)
+        self.faults.append(Fault(file, line, column, message, f"{place}: {message}"))
+
+    def files(self, folder_suffix: str, suffix: str, *, loose: bool = False) -> Sequence[Path]:
+        """Files of that suffix in folders of that suffix, at any depth below them; hidden ones are left out."""
+        try:
+            return sorted(self._walk(folder_suffix, suffix, loose))
+        except OSError as error:
+            self.complain(Path(error.filename or self.folder), f"It cannot be read: {error.strerror}.")
+            return []
+
+    def _walk(self, folder_suffix: str, suffix: str, loose: bool) -> Iterator[Path]:
+        for child in self.folder.iterdir():
+            if child.name.startswith("."):
+                continue
+            if child.is_dir() and child.suffix.lower() == folder_suffix:
+                for file in child.rglob("*"):
+                    hidden = any(part.startswith(".") for part in file.relative_to(self.folder).parts)
+                    if file.suffix.lower() == suffix and file.is_file() and not hidden:
+                        yield file
+            elif loose and child.suffix.lower() == suffix and child.is_file():
+                yield child
+
+    def text(self, file: Path, limit: int) -> str | None:
+        """The file's text, None (and a fault) if it has none that we take."""
+        try:
+            size = file.stat().st_size
+            if size > limit:
+                self.complain(file, f"It takes {size:,} bytes; at most {limit:,} are read.")
+                return None
+            data = file.read_bytes()
+        except OSError as error:
+            self.complain(file, f"It cannot be read: {error.strerror}.")
+            return None
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+            line = data.count(b"\n", 0, at) + 1
+            self.complain(
+                file, f"It is not UTF-8: byte 0x{data[at]:02x} at offset {at}. Save it as UTF-8.", line=line
+            )
+            return None
+
+    def config(self, file: Path) -> dict[str, str]:
+        """``name,value`` lines; a value in double quotes, as spreadsheets write them, is taken out of them."""
+        found: dict[str, str] = {}
+        for number, line in enumerate((self.text(file, MAX_CONFIG_BYTES) or "").splitlines(), 1):
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            name, comma, value = (part.strip() for part in line.partition(","))
+            if not comma or not name:
+                self.complain(file, "A line is name,value.", line=number, column=1)
+                continue
+            if number == 1 and (name.lower(), value.lower()) == ("name", "value"):
+                continue
+            if len(value) > 1 and value[0] == value[-1] == '"':
+                value = value[1:-1].replace('""', '"')
+            found[name.lower()] = value
+        return found
