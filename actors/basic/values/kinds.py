@@ -1,0 +1,179 @@
+"""
+What a BASIC value is, and how large it may get.
+
+| BASIC | Python |
+|---|---|
+| null, boolean, number, string | ``None``, ``bool``, ``int`` or ``float``, ``str`` |
+| datetime, date | aware ``datetime``, ``date`` |
+| list, object | ``list``, ``dict`` with string keys |
+| rows, response, file, error | ``Rows``, ``Response``, ``File``, ``ErrorValue`` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, tzinfo
+from typing import Final
+
+from actors.basic.errors import BasicError
+
+__all__ = [
+    "AMBIENCE",
+    "MAX_BITS",
+    "MAX_DEPTH",
+    "MAX_ITEMS",
+    "MAX_TEXT",
+    "METERED",
+    "ErrorValue",
+    "File",
+    "Response",
+    "Rows",
+    "ambience",
+    "grown",
+    "type_name",
+]
+
+MAX_TEXT: Final = 10_000_000
+"""Characters of one text."""
+MAX_ITEMS: Final = 1_000_000
+"""Elements of one list or object."""
+MAX_BITS: Final = 14_000
+"""Bits of one whole number: some 4,200 digits, which Python still converts to text without objecting."""
+MAX_DEPTH: Final = 200
+"""Levels of lists and objects inside each other that text conversion follows."""
+METERED: Final = 1_000
+"""A text or list of more characters or elements than this is reported to the memory meter when it is made."""
+
+
+class Rows(list[object]):
+    """What a query gives: a list of objects whose members are also read from, and written to, the first of them."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    What an HTTP keyword gives.
+
+    Args:
+        headers: keys in lower case.
+        data: the body as parsed JSON, or as text where it is none; shared, so that a script may change it.
+        text: the body as it came.
+    """
+
+    status: int
+    status_text: str = ""
+    headers: dict[str, object] = field(default_factory=dict)
+    data: object = None
+    text: str = ""
+    url: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A handle of a file, not its content; as text it is its path."""
+
+    name: str
+    filename: str = ""
+    path: str = ""
+    url: str = ""
+    size: int = 0
+    mime_type: str = "application/octet-stream"
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorValue:
+    """An error as a value, made by ``ERROR(s)`` or caught by ``CATCH e``; it raises nothing by itself."""
+
+    message: str
+    code: str = "E_USER"
+    line: int = 0
+    script: str = ""
+
+
+class _Ambience:
+    """What operators need and a script does not hand them. One run is stepped at a time, so there is one of it."""
+
+    __slots__ = ("left", "measure", "zone")
+
+    def __init__(self) -> None:
+        self.zone: tzinfo = UTC
+        self.left: float = float("inf")
+        self.measure: Callable[[], float] = lambda: float("inf")
+
+
+AMBIENCE: Final = _Ambience()
+
+
+@contextmanager
+def ambience(zone: tzinfo, measure: Callable[[], float] | None = None) -> Iterator[None]:
+    """
+    Set the bot's time zone and the memory meter for what a run does inside the block.
+
+    Args:
+        measure: called whenever the run has made as many new characters and elements as the last call allowed (and at
+            the first large one). It looks at what is alive, and either says how many more may be made before the
+            next look or raises E_LIMIT. Without it nothing is measured.
+    """
+    before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure)
+    AMBIENCE.zone = zone
+    AMBIENCE.measure = measure or (lambda: float("inf"))
+    AMBIENCE.left = 0.0 if measure else float("inf")
+    try:
+        yield
+    finally:
+        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure = before
+
+
+def grown(size: int, limit: int = MAX_TEXT) -> None:
+    """
+    Count a text (or list, with its *limit*) of *size* characters or elements, best before it is made.
+
+    Raises: BasicError: E_LIMIT, over the limit of one value or of the run's memory.
+    """
+    if size > limit:
+        what = "text" if limit == MAX_TEXT else "list"
+        unit = "characters" if limit == MAX_TEXT else "elements"
+        raise BasicError("E_LIMIT", f"This {what} would have {size:,} {unit}; the limit is {limit:,}.")
+    if size > METERED:
+        AMBIENCE.left -= size
+        if AMBIENCE.left < 0:
+            AMBIENCE.left = AMBIENCE.measure()
+
+
+def type_name(value: object) -> str:
+    """The type in the words of the language, for messages."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case datetime():
+            return "datetime"
+        case date():
+            return "date"
+        case Rows():
+            return "rows"
+        case list():
+            return "list"
+        case dict():
+            return "object"
+        case Response():
+            return "response"
+        case File():
+            return "file"
+        case ErrorValue():
+            return "error"
+    raise TypeError(f"not a value of the language: {type(value)!r}")
