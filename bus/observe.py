@@ -1,4 +1,8 @@
-"""What the bus and the worker tell those who measure. Labels have few values: topics and actors, never a key or an id."""
+"""
+What the bus and the worker tell those who measure.
+
+Labels have few values: topics and actors, never a key or an id.
+"""
 
 from __future__ import annotations
 

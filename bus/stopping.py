@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -52,11 +52,8 @@ class Stop:
     @asynccontextmanager
     async def interrupts(self) -> AsyncIterator[None]:
         """A wait that ends quietly when a stop is requested: what follows the block looks at ``requested``."""
-        if self.requested:
-            # Nothing inside may start: the first await is where it ends.
-            scope = asyncio.timeout(0)
-        else:
-            scope = asyncio.timeout(None)
+        # Where a stop was requested before, the first await inside is where it ends.
+        scope = asyncio.timeout(0 if self.requested else None)
         try:
             async with scope:
                 self._waits.add(scope)
@@ -68,8 +65,8 @@ class Stop:
             self._waits.discard(scope)
 
 
-@contextmanager
-def stop_signals() -> Iterator[Stop]:
+@asynccontextmanager
+async def stop_signals() -> AsyncIterator[Stop]:
     """
     SIGTERM and SIGINT ask to stop; the second of them ends the process at once, as if nobody had caught it.
 

@@ -1,0 +1,148 @@
+"""
+The states of deciders as the worker keeps them: on disk with the memory of what was seen, in memory with a bound.
+
+A stored state is ``{"seen": {"actor/partition": [offset, index]}, "parked": null, "state": …}``. *seen* has, per
+origin, the place of the last event handled, so that a repeat is known without a table of ids. *parked* is what waits
+behind an event that was set aside, in conversations that must not go on without it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field, create_model
+from pydantic_core import to_json
+
+from bus.protocol import Stored
+
+__all__ = ["Kept", "Parked", "StateCache", "StateCodec"]
+
+# What a decoded state takes in memory beyond its JSON, roughly: Python objects are several times their text.
+_MEMORY_PER_BYTE: Final = 5
+_MEMORY_PER_STATE: Final = 1000
+
+
+class Parked(BaseModel):
+    """Events of a key that wait, in order, until the one before them is redriven or discarded."""
+
+    behind: UUID = Field(description="the dead letter they wait for")
+    waiting: list[tuple[str, str]] = Field(default_factory=list, description="type and JSON of each event")
+
+
+class Kept:
+    """The state of one key in memory. *value* is its stored form while it is not committed yet (``dirty``)."""
+
+    __slots__ = ("dirty", "parked", "partition", "seen", "size", "state", "value", "version")
+
+    def __init__(self, partition: int) -> None:
+        self.partition = partition
+        self.version = 0
+        self.size = 0
+        self.state: BaseModel | None = None
+        self.seen: dict[str, tuple[int, int]] = {}
+        self.parked: Parked | None = None
+        self.value: bytes | None = None
+        self.dirty = False
+
+    def encode(self) -> bytes | None:
+        """
+        The stored form, None to store nothing. A key without a state is still stored while it must know repeats.
+
+        Raises whatever the state's serializer raises.
+        """
+        state = self.state
+        if state is None and not self.seen and self.parked is None:
+            return None
+        return b'{"seen":%b,"parked":%b,"state":%b}' % (
+            to_json(self.seen),
+            b"null" if self.parked is None else to_json(self.parked),
+            b"null" if state is None else state.__pydantic_serializer__.to_json(state),
+        )
+
+    def keep(self) -> None:
+        """What is here is to be stored with the batch. Raises as ``encode``."""
+        self.value = self.encode()
+        self.dirty = True
+
+    def committed(self) -> None:
+        """What is here is what is stored."""
+        self.version = 0 if self.value is None else self.version + 1
+        self.size = 0 if self.value is None else len(self.value)
+        self.value = None
+        self.dirty = False
+
+
+class StateCodec:
+    """Stored form to memory, for one class of states."""
+
+    def __init__(self, state: type[BaseModel]) -> None:
+        fields: dict[str, Any] = {
+            "seen": (dict[str, tuple[int, int]], {}),
+            "parked": (Parked | None, None),
+            "state": (state | None, None),
+        }
+        self._validator = create_model("StoredState", **fields).__pydantic_validator__
+
+    def decode(self, partition: int, stored: Stored | None) -> Kept:
+        """Raises ``pydantic.ValidationError`` for a state that this program cannot read."""
+        kept = Kept(partition)
+        if stored is not None:
+            found: Any = self._validator.validate_json(stored.value)
+            kept.version, kept.size = stored.version, len(stored.value)
+            kept.state, kept.seen, kept.parked = found.state, found.seen, found.parked
+        return kept
+
+
+class StateCache:
+    """
+    Decoded states of the partitions that are ours, least recently used first.
+
+    Args:
+        max_states, max_bytes: above either, ``trim`` forgets; bytes are an estimate of the memory taken.
+    """
+
+    def __init__(self, max_states: int, max_bytes: int) -> None:
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._max_states = max_states
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: str) -> Kept | None:
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+        return kept
+
+    def put(self, key: str, kept: Kept, size_before: int | None = None) -> None:
+        """Keep it, or tell that its size was *size_before* when it was put the last time."""
+        if size_before is None:
+            self.drop((key,))
+            self._bytes += _memory(kept.size)
+            self._kept[key] = kept
+        else:
+            self._bytes += _memory(kept.size) - _memory(size_before)
+
+    def drop(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            kept = self._kept.pop(key, None)
+            if kept is not None:
+                self._bytes -= _memory(kept.size)
+
+    def drop_partition(self, partition: int) -> None:
+        self.drop([key for key, kept in self._kept.items() if kept.partition == partition])
+
+    def trim(self) -> None:
+        """Forget what was not used for longest. Not in the middle of a batch: what it works on must stay."""
+        while len(self._kept) > self._max_states or (self._bytes > self._max_bytes and self._kept):
+            _, kept = self._kept.popitem(last=False)
+            self._bytes -= _memory(kept.size)
+
+
+def _memory(size: int) -> int:
+    return size * _MEMORY_PER_BYTE + _MEMORY_PER_STATE

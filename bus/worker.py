@@ -1,0 +1,89 @@
+"""
+The worker: runs actors over the bus until it is told to stop.
+
+::
+
+    async with stop_signals() as stopping:
+        await run_worker(bus, [SessionActor(), BasicActor(), ScheduleActor()], stopping=stopping)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from random import Random, SystemRandom
+from typing import Any
+
+import structlog
+
+from bus.actor import Decider
+from bus.clock import SystemClock
+from bus.deciding import DeciderRunner
+from bus.ids import uuid7
+from bus.observe import SILENT, Observer
+from bus.protocol import Bus, Clock
+from bus.resources import ResourceCache
+from bus.stopping import Stop
+from bus.surroundings import Idle, Options, Policy, Surroundings, always_skip
+
+__all__ = ["Options", "run_worker"]
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(
+    bus: Bus,
+    actors: Sequence[Decider[Any]],
+    *,
+    stopping: Stop | None = None,
+    until_idle: bool = False,
+    clock: Clock | None = None,
+    random: Random | None = None,
+    options: Options | None = None,
+    observer: Observer = SILENT,
+    policy: Policy = always_skip,
+) -> None:
+    """
+    Run *actors* until *stopping* asks to stop, or with *until_idle* until there is nothing left to do.
+
+    Then nothing more is taken, and what is in hand may finish within ``options.drain_s``; what does not is cancelled,
+    and comes again wherever its partition goes. While the bus is away the worker waits and tries again.
+
+    Args:
+        random: of back-off and of the ids of performers.
+        policy: what becomes of a conversation when one of its events is set aside.
+
+    Raises:
+        ExceptionGroup: errors that waiting does not help against.
+    """
+    options = options or Options()
+    clock = clock or SystemClock()
+    random = random or SystemRandom()
+    stop = stopping or Stop()
+    around = Surroundings(
+        bus=bus,
+        clock=clock,
+        ids=uuid7(clock, random),
+        stop=stop,
+        idle=Idle(stop, options.idle_s if until_idle else None),
+        options=options,
+        observer=observer,
+        policy=policy,
+        resources=ResourceCache(bus, options.max_resource_bytes),
+        random=random,
+    )
+    loop = asyncio.get_running_loop()
+    drain = asyncio.timeout(None)
+    try:
+        async with drain, asyncio.TaskGroup() as group:
+            stop.on_request(lambda: drain.reschedule(loop.time() + options.drain_s))
+            for actor in actors:
+                group.create_task(_runner(around, actor).run(), name=actor.name)
+    except TimeoutError:
+        if not drain.expired():
+            raise
+        log.warning("drain_overrun", drain_s=options.drain_s)
+
+
+def _runner(around: Surroundings, actor: Decider[Any]) -> DeciderRunner:
+    return DeciderRunner(around, actor)
