@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.types import Receive, Scope, Send
 
 from bus.clock import SystemClock
@@ -15,9 +16,11 @@ from bus.errors import BusUnavailable
 from bus.protocol import Bus, Clock
 from edge import problems
 from edge.directory import BotDirectory
+from edge.headers import SecurityHeaders
 from edge.hub import Hub
 from edge.limits import Addresses
 from edge.metrics import Metrics
+from edge.pages import Pages
 from edge.reading import Reader
 from edge.settings import EdgeSettings
 from edge.tokens import Tokens
@@ -48,12 +51,16 @@ def create_app(
     token_keys: Sequence[str],
     clock: Clock | None = None,
     metrics: Metrics | None = None,
+    bots_hint: Callable[[], str] = lambda: "",
+    problems_of: Callable[[str], Sequence[str]] = lambda _bot: (),
 ) -> Edge:
     """
     The application of one edge process. Its lifespan listens on the log.
 
     Args:
         token_keys: keys that sign the clients' tokens, the newest last.
+        bots_hint: what to tell an author who sees no bots, '' for nothing.
+        problems_of: what is wrong with the newest edit of a bot, for its author.
     """
     metrics = metrics or Metrics()
     directory = BotDirectory(reader)
@@ -70,8 +77,10 @@ def create_app(
             for task in tasks:
                 task.cancel()
 
+    pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
     http = Starlette(
-        routes=[],
+        routes=pages.routes(),
+        middleware=[Middleware(SecurityHeaders, embed_in=settings.embed_in)],
         lifespan=lifespan,
         exception_handlers={
             problems.Problem: problems.on_problem,

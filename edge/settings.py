@@ -15,6 +15,7 @@ class EdgeSettings(BaseModel):
     allowed_origins: tuple[str, ...] = Field(
         default=(), description="origins of web pages that may open a socket, besides the edge's own; '*' for any"
     )
+    embed_in: tuple[str, ...] = Field(default=(), description="origins of pages that may show the chat in a frame")
     admin_token: SecretStr | None = Field(default=None, description="bearer token of the HTTP API's operators")
     token_max_age_s: int = Field(default=30 * 24 * 3600, gt=0, description="how long a conversation can be resumed")
     max_text_chars: int = Field(default=10_000, gt=0, description="longest message of a person")

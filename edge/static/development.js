@@ -1,0 +1,33 @@
+// While a bot is being written: what was wrong with the last change, at the top of the chat.
+
+const EVERY_MS = 2_000;
+
+export function watch(bot, headline) {
+  const banner = document.getElementById("problems");
+  let shown = "";
+
+  const look = async () => {
+    try {
+      const response = await fetch(`/dev/problems/${encodeURIComponent(bot)}`);
+      if (response.ok) show((await response.json()).problems);
+    } catch {
+      // the server is restarting: the next look tells
+    }
+    setTimeout(look, EVERY_MS);
+  };
+
+  const show = (problems) => {
+    const text = problems.join("\n\n");
+    if (text === shown) return;
+    shown = text;
+    banner.hidden = !text;
+    const heading = document.createElement("h2");
+    heading.textContent = headline;
+    const list = document.createElement("pre");
+    list.tabIndex = 0;
+    list.textContent = text;
+    banner.replaceChildren(heading, list);
+  };
+
+  look();
+}
