@@ -1,0 +1,123 @@
+"""Connections: how sessions are set up, and the one border where the driver's errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final, TypeAlias
+
+import asyncpg
+
+from bus.errors import BusError, BusUnavailable, PartitionLost
+
+__all__ = ["Connection", "Database", "connect", "mapped", "open_database"]
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+CONNECT_TIMEOUT_S: Final = 5.0
+
+# Statements are few, short and always of the same shape: their plans are made once. Compiling them (JIT) would cost
+# more than it saves. A hung process must not hold locks that others wait for.
+_SESSION: Final = {
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "idle_in_transaction_session_timeout": "60s",
+    "timezone": "UTC",
+}
+
+# SQLSTATE classes and codes after which trying again can help: connection, resources, operator intervention, and
+# transactions that got into each other's way.
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.PostgresIOError,
+    OSError,
+    TimeoutError,
+)
+
+
+@contextmanager
+def mapped(topic: str = "") -> Iterator[None]:
+    """What the driver raises becomes an error of ``bus.errors``. *topic* is for ``PartitionLost``."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if error.sqlstate == "BW001":
+            raise PartitionLost(topic, int(error.detail or -1)) from error
+        if isinstance(error, _AWAY):
+            raise BusUnavailable(f"PostgreSQL: {error}") from error
+        raise BusError(f"PostgreSQL: {error} (SQLSTATE {error.sqlstate})") from error
+    except asyncpg.InternalClientError as error:
+        raise BusUnavailable(f"PostgreSQL: {error}") from error
+    except _AWAY as error:
+        raise BusUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+
+
+async def connect(url: str, name: str) -> Connection:
+    """A connection of our kind. Raises ``BusUnavailable``."""
+    with mapped():
+        return await asyncpg.connect(
+            url, timeout=CONNECT_TIMEOUT_S, server_settings={**_SESSION, "application_name": name}
+        )
+
+
+class Database:
+    """A few connections to one database, kept open; lent to one user at a time."""
+
+    def __init__(self, url: str, name: str, size: int) -> None:
+        self.url = url
+        self.name = name
+        self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
+        for _ in range(size):
+            self._free.put_nowait(None)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """
+        A connection for a while; outside of a transaction it costs no round trip to borrow and give back.
+
+        Raises: BusUnavailable: none can be made. What the body raises passes unmapped.
+        """
+        connection = await self._free.get()
+        try:
+            if connection is None or connection.is_closed():
+                connection = None
+                connection = await connect(self.url, self.name)
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()  # perhaps in the middle of a statement: not for the next one
+                raise
+            except Exception:
+                if connection.is_closed() or connection.is_in_transaction():
+                    connection.terminate()
+                raise
+        finally:
+            self._free.put_nowait(connection)
+
+    async def close(self) -> None:
+        """Close what is not lent out."""
+        while not self._free.empty():
+            connection = self._free.get_nowait()
+            if connection is not None and not connection.is_closed():
+                with suppress(*_AWAY, asyncpg.PostgresError):
+                    await connection.close(timeout=1)
+
+
+@asynccontextmanager
+async def open_database(url: str, name: str, *, size: int) -> AsyncIterator[Database]:
+    """The database at *url*. Nothing is connected before it is needed. *name* is shown by ``pg_stat_activity``."""
+    database = Database(url, name, size)
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -1,0 +1,51 @@
+-- What deciders write with their turns (``turn.write(name, *values)``). The values of all rows of a batch come as one
+-- array a column. A statement must not mind the order in which different statements of a batch are executed; where two
+-- rows of one batch mean the same thing, the last one counts.
+
+-- name: messages.insert
+-- session, seq, id, at, body (JSON of schemas.conversation.Message)
+INSERT INTO messages (session, seq, id, at, body)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bytea[])
+
+-- name: conversations.insert
+-- session, bot, channel, person (id), opened_at; one that is there already stays as it is
+INSERT INTO conversations (id, bot, channel, person, opened_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+ON CONFLICT (id) DO NOTHING
+
+-- name: timers.write
+-- partition, key, reply_to, timer, due_at (null: drop it), request (the whole TimerRequested as bytes)
+INSERT INTO timers (partition, key, reply_to, timer, due_at, request)
+SELECT DISTINCT ON (w.partition, w.key, w.reply_to, w.timer)
+    w.partition, w.key, w.reply_to, w.timer, coalesce(w.due_at, 'infinity'), w.request
+FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::bytea[]) WITH ORDINALITY
+    AS w (partition, key, reply_to, timer, due_at, request, n)
+ORDER BY w.partition, w.key, w.reply_to, w.timer, w.n DESC
+ON CONFLICT (partition, key, reply_to, timer) DO UPDATE SET due_at = excluded.due_at, request = excluded.request
+
+-- name: bot_memory.write
+-- bot, name, value (JSON bytes, null: forget it)
+INSERT INTO bot_memory (bot, name, value)
+SELECT DISTINCT ON (w.bot, w.name) w.bot, w.name, w.value
+FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS w (bot, name, value, n)
+ORDER BY w.bot, w.name, w.n DESC
+ON CONFLICT (bot, name) DO UPDATE SET value = excluded.value
+
+-- name: user_memory.write
+-- bot, person, name, value (JSON bytes, null: forget it)
+INSERT INTO user_memory (bot, person, name, value)
+SELECT DISTINCT ON (w.bot, w.person, w.name) w.bot, w.person, w.name, w.value
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS w (bot, person, name, value, n)
+ORDER BY w.bot, w.person, w.name, w.n DESC
+ON CONFLICT (bot, person, name) DO UPDATE SET value = excluded.value
+
+-- name: dead_letters.insert
+INSERT INTO dead_letters (id, grp, topic, partition, "offset", key, type, data, reason, traceback, at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
+                     $9::text[], $10::text[], $11::timestamptz[])
+ON CONFLICT (id) DO NOTHING
+
+-- name: turn_queries.insert
+INSERT INTO turn_queries (actor, topic, partition, "offset", index, asked, rows)
+SELECT * FROM unnest($1::text[], $2::smallint[], $3::int[], $4::bigint[], $5::int[], $6::bytea[], $7::bytea[])
+ON CONFLICT (actor, topic, partition, "offset", index) DO UPDATE SET asked = excluded.asked, rows = excluded.rows

@@ -1,0 +1,41 @@
+"""The SQL of the program, by name: every ``-- name:`` section of ``bus/postgres/sql/*.sql``."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+__all__ = ["STATEMENTS", "parameters_of", "renumbered", "sql"]
+
+
+def _load() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in sorted((Path(__file__).parent / "sql").glob("*.sql")):
+        for section in re.split(r"^-- name: ", file.read_text("utf-8"), flags=re.MULTILINE)[1:]:
+            name, body = section.split("\n", 1)
+            lines = [line for line in body.splitlines() if not line.lstrip().startswith("--")]
+            if name in found:
+                raise ValueError(f"two statements are called {name}")
+            found[name] = "\n".join(lines).strip()
+    return found
+
+
+STATEMENTS: Final = _load()
+
+
+def sql(name: str) -> str:
+    """The statement called *name*. Raises ``KeyError``."""
+    return STATEMENTS[name]
+
+
+@cache
+def parameters_of(name: str) -> int:
+    """How many parameters the statement takes."""
+    return max((int(number) for number in re.findall(r"\$(\d+)", STATEMENTS[name])), default=0)
+
+
+def renumbered(name: str, first: int) -> str:
+    """The statement with its ``$1`` called ``$first``, and so on."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + first - 1}", STATEMENTS[name])

@@ -1,0 +1,433 @@
+"""
+States, positions and everything else that a turn changes, in one transaction and mostly in one round trip.
+
+The log may be in the same database (``PostgresBus``) or elsewhere: then the events of a commit are kept in the outbox
+of the partitions that they were decided on, until somebody says that they have arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from bus.codec import encode
+from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, TooLarge
+from bus.postgres.database import Connection, Database, mapped
+from bus.postgres.log import Log, Parcel, Topics, end_session
+from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
+from bus.postgres.sweep import Superseded
+from bus.protocol import DeadLetter, Query, Record, RecordedQuery, Rows, Stored, Turns
+from schemas.topics import partition_of
+
+__all__ = ["Kept", "Store", "StoreTransaction"]
+
+QUERY_TIMEOUT_S: Final = 10.0
+
+_LOAD: Final = sql("states.load")
+_APPLY: Final = (
+    "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
+    " $7::text[], $8::bigint[], $9::bytea[])"
+)
+_APPEND: Final = (
+    "log_append($10::smallint[], $11::int[], $12::bigint, $13::int[], $14::int[], $15::text[], $16::text[],"
+    " $17::bytea[])"
+)
+_KEEP: Final = (
+    "outbox_append($1::text, $2::smallint, $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::bytea[])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An event in the outbox: where it goes, and under which id it is kept for which partition."""
+
+    id: int
+    source: int
+    topic: str
+    partition: int
+    record: Record
+
+
+@lru_cache(maxsize=256)
+def _commit_sql(names: tuple[str, ...], outbox: bool) -> str:
+    """
+    One statement for a whole commit. The rows of named statements are written by its WITH clauses: another round trip
+    for each would cost more than the rows. CASE has the positions checked before the log is locked and written.
+    """
+    first = 16 if outbox else 18
+    clauses = []
+    for number, name in enumerate(names):
+        clauses.append(f"rows_{number} AS ({renumbered(name, first)})")
+        first += parameters_of(name)
+    head = f"WITH {', '.join(clauses)} " if clauses else ""
+    return f"{head}SELECT CASE WHEN {_APPLY} THEN {_KEEP if outbox else _APPEND} END"
+
+
+class Store:
+    """
+    What is kept in PostgreSQL besides the log.
+
+    Args:
+        log: where the events of a commit go; without it they stay in the outbox.
+    """
+
+    def __init__(self, database: Database, topics: Topics, log: Log | None, *, max_event_bytes: int) -> None:
+        self._database = database
+        self._topics = topics
+        self._log = log
+        self._max_event_bytes = max_event_bytes
+        self.superseded = Superseded()
+
+    async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
+        """As ``Bus.load``."""
+        async with self._database.connection() as connection:
+            with mapped():
+                rows = await connection.fetch(_LOAD, actor, list(keys))
+        return {row[0]: Stored(row[1], row[2]) for row in rows}
+
+    async def resource(self, digest: str) -> bytes | None:
+        """As ``Bus.resource``."""
+        async with self._database.connection() as connection:
+            with mapped():
+                found: bytes | None = await connection.fetchval(sql("resource"), digest)
+        return found
+
+    async def count_attempt(self, group: str, topic: str, partition: int, offset: int) -> int:
+        """As ``Bus.count_attempt``."""
+        id_, _ = self._topics.find(topic)
+        async with self._database.connection() as connection:
+            with mapped():
+                return int(await connection.fetchval(sql("attempts.count"), group, id_, partition, offset))
+
+    async def commit(self, turns: Turns) -> list[Kept]:
+        """As ``Bus.commit``. Returns: what is in the outbox now, in order; nothing when the log is here."""
+        pending = self._prepare(turns)
+        try:
+            async with self._database.connection() as connection:
+                pending.pid = connection.get_server_pid()
+                return self._done(pending, await self._execute(connection, pending))
+        except BusUnavailable:
+            return await self._look_up(pending)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[StoreTransaction]:
+        """As ``Bus.transaction``."""
+        async with self._database.connection() as connection:
+            with mapped():
+                await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {int(QUERY_TIMEOUT_S * 1000)}")
+            transaction = StoreTransaction(self, connection)
+            try:
+                yield transaction
+            finally:
+                if connection.is_in_transaction() and not connection.is_closed():
+                    with mapped():
+                        await connection.execute("ROLLBACK")
+
+    # --- the outbox -------------------------------------------------------------------------------------------------
+
+    async def outbox_of(self, actor: str, topic: str, partitions: Collection[int], *, limit: int = 1000) -> list[Kept]:
+        """What the turns of *actor* on these partitions left in the outbox, oldest first, at most *limit*."""
+        id_, _ = self._topics.find(topic)
+        found: list[Kept] = []
+        async with self._database.connection() as connection:
+            for partition in sorted(partitions):
+                with mapped():
+                    rows = await connection.fetch(sql("outbox.read"), actor, id_, [partition], limit - len(found))
+                found += [Kept(row[0], partition, row[1], row[2], Record(row[3], row[4], row[5])) for row in rows]
+        return found
+
+    async def clear_outbox(self, actor: str, topic: str, kept: Collection[Kept]) -> None:
+        """These have arrived in the log."""
+        id_, _ = self._topics.find(topic)
+        async with self._database.connection() as connection:
+            with mapped():
+                await connection.execute(
+                    sql("outbox.clear"), actor, id_, [item.source for item in kept], [item.id for item in kept]
+                )
+
+    # --- commits ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self, turns: Turns) -> _Pending:
+        id_, _ = self._topics.find(turns.topic)
+        advances = sorted(turns.advances, key=lambda advance: advance.partition)
+        states = turns.states
+        batch = uuid4()
+        arguments: list[Any] = [
+            turns.actor,
+            id_,
+            batch,
+            [advance.partition for advance in advances],
+            [advance.begin for advance in advances],
+            [advance.end for advance in advances],
+            [state.key for state in states],
+            [state.version for state in states],
+            [state.value for state in states],
+        ]
+        parcel: Parcel | None = None
+        kept: list[Kept] = []
+        floor = 0
+        if self._log is not None:
+            floor = self._log.floor()
+            parcel = self._log.pack(self._log.address(turns.outgoing)[0])
+            arguments += parcel.arguments(floor)
+        else:
+            kept = self._keep(turns)
+            arguments += [
+                [item.source for item in kept],
+                [item.topic for item in kept],
+                [item.partition for item in kept],
+                [item.record.key for item in kept],
+                [item.record.type for item in kept],
+                [item.record.data for item in kept],
+            ]
+        columns = _columns(turns, id_)
+        for name in columns:
+            arguments += columns[name]
+        statement = _commit_sql(tuple(columns), self._log is None)
+        return _Pending(turns, id_, batch, statement, arguments, parcel, floor, kept)
+
+    def _keep(self, turns: Turns) -> list[Kept]:
+        default = turns.advances[0].partition if turns.advances else 0
+        kept = []
+        for out in turns.outgoing:
+            _, partitions = self._topics.find(out.topic)
+            record = encode(out.event)
+            if len(record.data) > self._max_event_bytes:
+                raise TooLarge(record.type, len(record.data), self._max_event_bytes)
+            source = out.event.origin.partition if out.event.origin is not None else default
+            partition = partition_of(record.key, partitions) if out.partition is None else out.partition
+            kept.append(Kept(0, source, out.topic, partition, record))
+        return kept
+
+    async def _execute(self, connection: Connection, pending: _Pending) -> list[int]:
+        """The commit itself, on a connection or within its open transaction. What it raises has changed nothing."""
+        turns = pending.turns
+        try:
+            with mapped(turns.topic):
+                if self._log is None or connection.is_in_transaction():
+                    return list(await connection.fetchval(pending.statement, *pending.arguments))
+                return list(await self._log.with_day(connection, pending.statement, *pending.arguments))
+        except BusUnavailable:
+            connection.terminate()  # nobody else shall borrow it, and it can be ended for certain
+            raise
+        except BusError as error:
+            if isinstance(error.__cause__, asyncpg.UniqueViolationError) and not connection.is_in_transaction():
+                # A transcript's number, or a version, that is there already: by whom?
+                await self._check_owner(connection, pending)
+            raise
+
+    async def _check_owner(self, connection: Connection, pending: _Pending) -> None:
+        turns = pending.turns
+        begins = {advance.partition: advance.begin for advance in turns.advances}
+        with mapped():
+            rows = await connection.fetch(sql("positions.newest"), turns.actor, pending.topic, list(begins))
+        for row in rows:
+            if row["position"] != begins[row["partition"]]:
+                raise PartitionLost(turns.topic, row["partition"])
+
+    def _done(self, pending: _Pending, result: Sequence[int]) -> list[Kept]:
+        turns = pending.turns
+        self.superseded.wrote(turns.actor, pending.topic, turns.states, turns.advances)
+        if self._log is not None and pending.parcel is not None:
+            if result:
+                self._log.committed(pending.parcel, result, pending.floor)
+            return []
+        return [
+            Kept(id_, kept.source, kept.topic, kept.partition, kept.record)
+            for id_, kept in zip(result, pending.kept, strict=True)
+        ]
+
+    async def _look_up(self, pending: _Pending) -> list[Kept]:
+        """
+        What became of a commit whose answer never came. While the database is away nobody can know, and going on
+        either way could be wrong, so this waits for it.
+
+        Raises:
+            BusUnavailable: nothing was changed, for certain.
+            PartitionLost: nothing was changed, and another owner has gone on.
+        """
+        if not pending.pid:
+            raise BusUnavailable("PostgreSQL cannot be reached; nothing was changed")
+        pause_s = 0.05
+        while True:
+            try:
+                async with self._database.connection() as connection:
+                    durable = await self._durable(connection, pending)
+                    if not durable:
+                        await self._check_owner(connection, pending)
+                break
+            except BusUnavailable:
+                await asyncio.sleep(pause_s)
+                pause_s = min(1.0, pause_s * 2)
+        if not durable:
+            raise BusUnavailable("the connection was lost before the commit; nothing was changed")
+        turns = pending.turns
+        self.superseded.wrote(turns.actor, pending.topic, turns.states, turns.advances)
+        if self._log is not None and pending.parcel is not None:
+            self._log.settled(pending.parcel.places)
+            return []
+        mine = {item.record for item in pending.kept}
+        left = await self.outbox_of(turns.actor, turns.topic, {item.source for item in pending.kept})
+        return [item for item in left if item.record in mine]
+
+    async def _durable(self, connection: Connection, pending: _Pending) -> bool:
+        """Whether the commit is there, now that its session has ended: one transaction, so one row speaks for all."""
+        turns = pending.turns
+        with mapped():
+            await end_session(connection, pending.pid, self._database.name)
+            for advance in turns.advances:
+                if advance.end > advance.begin:
+                    batch = await connection.fetchval(
+                        sql("positions.batch"), turns.actor, pending.topic, advance.partition, advance.begin
+                    )
+                    return bool(batch == pending.batch)
+            for state in turns.states:
+                rows = await connection.fetch(_LOAD, turns.actor, [state.key])
+                found = Stored(rows[0]["version"], rows[0]["value"]) if rows else None
+                return found == (None if state.value is None else Stored(state.version, state.value))
+            if self._log is not None and pending.parcel is not None and pending.parcel.places:
+                return await self._log.arrived(connection, pending.parcel, pending.pid, {})
+        raise BusError("the outcome of a commit without position, states and events cannot be told")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A commit as it is sent. *pid* is the session that it was sent on, 0 before."""
+
+    turns: Turns
+    topic: int
+    batch: UUID
+    statement: str
+    arguments: list[Any]
+    parcel: Parcel | None
+    floor: int
+    kept: list[Kept]
+    pid: int = 0
+
+
+class StoreTransaction:
+    """As ``bus.protocol.Transaction``. After ``commit``, *kept* is what ``Store.commit`` would have returned."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self._store = store
+        self._connection = connection
+        self._savepoints = 0
+        self.kept: list[Kept] = []
+
+    async def query(self, query: Query) -> Rows:
+        """As ``Transaction.query``."""
+        text = STATEMENTS.get(query.sql, query.sql)
+        try:
+            async with self.savepoint():
+                rows = await self._connection.fetch(text, *query.values)
+        except asyncpg.PostgresError as error:
+            if isinstance(
+                error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
+            ) and not isinstance(error, asyncpg.QueryCanceledError):
+                with mapped():
+                    raise
+            raise QueryFailed(str(error), error.sqlstate or "XX000") from error
+        except asyncpg.InterfaceError as error:
+            if self._connection.is_closed():
+                raise BusUnavailable(f"PostgreSQL: {error}") from error
+            raise QueryFailed(str(error), "22000") from error
+        except OSError as error:
+            raise BusUnavailable(f"PostgreSQL cannot be reached: {error}") from error
+        return [dict(row) for row in rows]
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """As ``Transaction.savepoint``."""
+        self._savepoints += 1
+        name = f"turn_{self._savepoints}"
+        await self._connection.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+        except Exception:
+            if not self._connection.is_closed():
+                await self._connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
+            raise
+        await self._connection.execute(f"RELEASE {name}")
+
+    async def commit(self, turns: Turns) -> None:
+        """As ``Transaction.commit``."""
+        store, connection = self._store, self._connection
+        pending = store._prepare(turns)
+        pending.pid = connection.get_server_pid()
+        try:
+            if store._log is not None:
+                with mapped():
+                    await store._log.ensure_days(connection)
+            result = await store._execute(connection, pending)
+            with mapped():
+                await connection.execute("COMMIT")
+        except BusUnavailable:
+            connection.terminate()
+            self.kept = await store._look_up(pending)
+        else:
+            self.kept = store._done(pending, result)
+
+
+def _columns(turns: Turns, topic: int) -> dict[str, list[list[Any]]]:
+    """The rows of *turns* by statement, turned into columns."""
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    for row in turns.rows:
+        found = rows.get(row.statement)
+        if found is None:
+            if row.statement not in STATEMENTS or parameters_of(row.statement) != len(row.values):
+                raise BusError(f"no statement {row.statement!r} takes {len(row.values)} values")
+            rows[row.statement] = [row.values]
+        else:
+            found.append(row.values)
+    if turns.dead:
+        rows["dead_letters.insert"] = [_dead_row(letter) for letter in turns.dead]
+    if turns.recorded:
+        rows["turn_queries.insert"] = [_recorded_row(turns.actor, topic, recorded) for recorded in turns.recorded]
+    try:
+        return {name: [list(column) for column in zip(*values, strict=True)] for name, values in rows.items()}
+    except ValueError as error:
+        raise BusError(f"rows of one statement have different numbers of values: {sorted(rows)}") from error
+
+
+def _dead_row(letter: DeadLetter) -> tuple[Any, ...]:
+    return (
+        letter.id,
+        letter.group,
+        letter.topic,
+        letter.partition,
+        letter.offset,
+        letter.record.key.replace("\0", "\ufffd"),
+        letter.record.type.replace("\0", "\ufffd"),
+        letter.record.data,
+        letter.reason.replace("\0", "\ufffd"),
+        letter.traceback.replace("\0", "\ufffd"),
+        letter.at,
+    )
+
+
+def _recorded_row(actor: str, topic: int, recorded: RecordedQuery) -> tuple[Any, ...]:
+    asked = {"sql": recorded.query.sql, "values": recorded.query.values}
+    return (
+        actor,
+        topic,
+        recorded.partition,
+        recorded.offset,
+        recorded.index,
+        json.dumps(asked, default=_tagged).encode(),
+        json.dumps([dict(row) for row in recorded.rows], default=_tagged).encode(),
+    )
+
+
+def _tagged(value: object) -> dict[str, str]:
+    """What JSON cannot say, with its type, so that a replay can be given the same."""
+    if isinstance(value, bytes):
+        return {"$bytes": value.hex()}
+    return {f"${type(value).__name__.lower()}": str(value)}

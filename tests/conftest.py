@@ -1,0 +1,38 @@
+"""Fixtures that more than one part needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from support.postgres import create_database, drop_database, running_postgres
+
+from bus.postgres import migrate
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a real PostgreSQL."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """Name of a migrated database without content; copies of it are cheap."""
+
+    async def make() -> str:
+        url = await create_database(postgres_server)
+        await migrate(url)
+        return url.split("?")[0].rsplit("/", 1)[1]
+
+    return asyncio.run(make())
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: str, postgres_template: str) -> AsyncIterator[str]:
+    """URL of a migrated database of this test's own."""
+    url = await create_database(postgres_server, template=postgres_template)
+    yield url
+    await drop_database(postgres_server, url)
