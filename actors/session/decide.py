@@ -98,6 +98,7 @@ def _decide(turn: Turn, state: SessionState | None, facts: BotFacts) -> SessionS
     if state is None:
         if isinstance(event, ConversationOpened | MessageReceived):
             state = _new(event)
+            turn.write("conversations.insert", event.key, event.bot, event.channel, event.person.id, event.at)
         else:
             return None  # a conversation that was swept: what still comes for it is of no use to anybody
     conversation = _Conversation(turn, state, facts)
@@ -408,7 +409,8 @@ class _Conversation:
             attachments=attachments,
             at=turn.event.at,
         )
-        turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, message.model_dump_json())
+        body = message.__pydantic_serializer__.to_json(message)
+        turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
         turn.emit(self._channel(), MessageReady, partition=state.slot, message=message, client_id=client_id)
 
     def _apologise(self) -> None:
@@ -435,7 +437,7 @@ class _Conversation:
         state = self.state
         if not state.spoken and now >= state.opened_at + UNSPOKEN_KEPT:
             self._cancel_run("nobody ever said anything")
-            self.turn.write("messages.forget", self.turn.event.key)
+            self.turn.write("conversations.forget", self.turn.event.key)
             return False
         if state.held_until is not None and now >= state.held_until:
             self._end_debounce()

@@ -330,7 +330,7 @@ def test_conversation_in_which_nobody_spoke_is_swept_after_a_day() -> None:
     c.runs(outcome=AwaitsAnswer(deadline_at=None))
     c.give(TimerFired, timer="session", due_at=BEGIN + timedelta(days=1))
     assert c.state is None
-    assert c.rows[-1].statement == "messages.forget"
+    assert c.rows[-1].statement == "conversations.forget"
     assert len(c.all(RunCancelled)) == 1
 
 
