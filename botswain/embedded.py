@@ -482,6 +482,9 @@ class EmbeddedPostgres:
         with suppress(FileNotFoundError):
             if home.log.stat().st_size > LOG_BYTES:
                 home.log.rename(home.log.with_suffix(".log.1"))
+        # Left by a killed server as well, and believed by its successor if their process number is taken.
+        for left in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+            (self.socket / left).unlink(missing_ok=True)
         options = OPTIONS | {"unix_socket_directories": str(self.socket), "port": str(PORT)}
         output = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:

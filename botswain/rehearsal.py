@@ -1,0 +1,219 @@
+"""
+A stage for one bot: the real session and basic actors, without log, database or clock.
+
+Events go round in memory, one at a time, each decided as the worker would do it; states pass through JSON at every
+turn, as they do in the database. Time stands still until somebody waits. The same conversation always goes the same way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import GeneratorType
+from typing import Any, Final
+from uuid import UUID
+
+from actors.basic import BasicActor
+from actors.session import SessionActor
+from bus.actor import Decider, Resource, Turn, derived_id
+from bus.errors import QueryFailed
+from bus.protocol import Outgoing, Query, Row, Rows
+from schemas.conversation import ConversationOpened, MessageReady, MessageReceived, Person
+from schemas.dialog import AwaitsWorld, Failed, RunAdvanced
+from schemas.envelope import Event
+from schemas.package import BotPackage, digest_of
+from schemas.schedule import TimerCancelled, TimerFired, TimerRequested
+from schemas.topics import SESSION
+
+__all__ = ["Heard", "Rehearsal"]
+
+ROOT: Final = UUID(int=0)
+MAX_EVENTS: Final = 10_000
+# What a script waits for by itself (WAIT 2) passes without being told to, up to here.
+SHORT_WAIT: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the bot said."""
+
+    text: str
+    suggestions: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text + (f"\n? {' | '.join(self.suggestions)}" if self.suggestions else "")
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """One bot on its stage; all its conversations share the bot's memory."""
+
+    package: BotPackage
+    now: datetime
+    actors: Sequence[Decider[Any]] = field(default_factory=lambda: (SessionActor(), BasicActor()))
+    _events: deque[Outgoing] = field(default_factory=deque)
+    _states: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _timers: dict[tuple[str, str, str], TimerRequested] = field(default_factory=dict)
+    _memory: dict[tuple[str, ...], bytes | None] = field(default_factory=dict)
+    _heard: list[Heard] = field(default_factory=list)
+    _errors: list[str] = field(default_factory=list)
+    _waiting: set[UUID] = field(default_factory=set)
+    _count: int = 0
+    _session: str = ""
+    _person: Person = field(default_factory=lambda: Person(id="visitor"))
+    _channel: str = "web"
+
+    def take_heard(self) -> list[Heard]:
+        """What the bot said since the last call."""
+        heard, self._heard = self._heard, []
+        return heard
+
+    def take_errors(self) -> list[str]:
+        """What failed since the last call, for the bot's author."""
+        errors, self._errors = self._errors, []
+        return errors
+
+    def begin(self, person: str, channel: str, locale: str) -> None:
+        """A person opens a conversation, on a channel that tells; elsewhere it begins with the first message."""
+        self._count += 1
+        self._session = str(derived_id(ROOT, f"session {self._count}"))
+        self._person = Person(id=person, locale=locale)
+        self._channel = channel
+        if channel in ("web", "telegram", "teams"):
+            self._enter(ConversationOpened, channel=channel, person=self._person, slot=0)
+
+    def say(self, text: str) -> None:
+        """The person says *text*; the bot does what it does then."""
+        self._enter(
+            MessageReceived,
+            message_id=f"said-{self._count}",
+            channel=self._channel,
+            person=self._person,
+            text=text,
+            slot=0,
+        )
+
+    def wait(self, duration: timedelta) -> None:
+        """Time passes, and timers fire."""
+        until = self.now + duration
+        while (timer := self._next_timer()) is not None and timer.due_at <= until:
+            self._fire(timer)
+        self.now = until
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _enter(self, event: type[Event], **fields: Any) -> None:
+        self._count += 1
+        entered = event(
+            id=derived_id(ROOT, f"event {self._count}"),
+            at=self.now,
+            bot=self.package.name,
+            bot_version=digest_of(self.package.to_bytes()),
+            key=self._session,
+            **fields,
+        )
+        self._events.append(Outgoing(SESSION, entered))
+        self._settle()
+        limit = self.now + SHORT_WAIT
+        while self._waiting and (timer := self._next_timer()) is not None and timer.due_at <= limit:
+            self._fire(timer)
+
+    def _next_timer(self) -> TimerRequested | None:
+        return min(self._timers.values(), key=lambda timer: (timer.due_at, timer.timer), default=None)
+
+    def _fire(self, timer: TimerRequested) -> None:
+        assert timer.reply_to is not None
+        del self._timers[timer.key, timer.reply_to, timer.timer]
+        self.now = max(self.now, timer.due_at)
+        fired = TimerFired(
+            id=derived_id(timer.id, "fired"),
+            at=timer.due_at,
+            bot=timer.bot,
+            bot_version=timer.bot_version,
+            key=timer.key,
+            cause=timer.id,
+            turn=timer.turn,
+            timer=timer.timer,
+            due_at=timer.due_at,
+        )
+        self._events.append(Outgoing(timer.reply_to, fired))
+        self._settle()
+
+    def _settle(self) -> None:
+        """Handle events until there are none."""
+        by_topic = {actor.topic: actor for actor in self.actors}
+        for offset in range(MAX_EVENTS):
+            if not self._events:
+                return
+            out = self._events.popleft()
+            self._notice(out.event)
+            if out.topic in by_topic:
+                self._turn(by_topic[out.topic], offset, out.event)
+        self._errors.append(f"The bot does not come to rest: {MAX_EVENTS:,} events after one message.")
+        self._events.clear()
+
+    def _notice(self, event: Event) -> None:
+        match event:
+            case MessageReady() if event.message.role != "user":
+                offered = tuple(suggestion.text for suggestion in event.message.suggestions)
+                self._heard.append(Heard(event.message.text, offered))
+            case RunAdvanced():
+                self._waiting.discard(event.run)
+                if isinstance(event.outcome, AwaitsWorld):
+                    self._waiting.add(event.run)
+                if isinstance(event.outcome, Failed):
+                    failed = event.outcome
+                    place = f"{failed.script}.bas:{failed.line}" if failed.line else failed.script
+                    self._errors.append(f"{place}: {failed.code}: {failed.message}")
+            case TimerRequested() if event.reply_to is not None:
+                self._timers[event.key, event.reply_to, event.timer] = event
+            case TimerCancelled() if event.reply_to is not None:
+                self._timers.pop((event.key, event.reply_to, event.timer), None)
+
+    def _turn(self, actor: Decider[Any], offset: int, event: Event) -> None:
+        key = (actor.name, event.key)
+        stored = self._states.get(key)
+        state = None if stored is None else actor.state.model_validate_json(stored)
+        self._count += 1
+        turn = Turn(actor.name, 0, self._count * MAX_EVENTS + offset, event)
+        found = actor.decide(turn, state)
+        if isinstance(found, GeneratorType):
+            answer: Rows | bytes | None = None
+            refused: QueryFailed | None = None
+            while True:
+                try:
+                    ask = found.send(answer) if refused is None else found.throw(refused)
+                except StopIteration as end:
+                    found = end.value
+                    break
+                answer, refused = None, None
+                try:
+                    answer = self._resource(ask) if isinstance(ask, Resource) else self._query(ask)
+                except QueryFailed as error:
+                    refused = error
+        if found is None:
+            self._states.pop(key, None)
+        else:
+            assert not isinstance(found, GeneratorType)
+            self._states[key] = found.model_dump_json().encode()
+        for row in turn.rows:
+            self._write(row)
+        self._events.extend(turn.outgoing)
+
+    def _resource(self, ask: Resource) -> bytes | None:
+        data = self.package.to_bytes()
+        return data if ask.digest == digest_of(data) else None
+
+    def _query(self, ask: Query) -> Rows:
+        if ask.sql in ("bot_memory.get", "user_memory.get"):
+            value = self._memory.get((ask.sql.partition(".")[0], *map(str, ask.values)))
+            found: list[Mapping[str, Any]] = [] if value is None else [{"value": value}]
+            return found
+        raise QueryFailed(f"{ask.sql!r} needs a database, and a rehearsal has none", "0A000")
+
+    def _write(self, row: Row) -> None:
+        if row.statement in ("bot_memory.write", "user_memory.write"):
+            *key, value = row.values
+            self._memory[(row.statement.partition(".")[0], *map(str, key))] = value
