@@ -7,7 +7,7 @@ without a trailing ``$``; field names keep their case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 __all__: list[str] = []  # the module is imported as a whole: ``from actors.basic import nodes``
@@ -470,9 +470,19 @@ Body = tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something doubtful that the parser saw; the analyser makes a warning of it."""
+
+    at: Span
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """A parsed file. *workflow*: it began with the ``#workflow`` pragma (which changes nothing here)."""
 
     name: str
     body: Body
     workflow: bool = False
+    notes: tuple[Note, ...] = field(default=(), compare=False)

@@ -1,0 +1,73 @@
+"""
+Tokens to a tree. Reads the whole language; what it knows of keywords it reads from their table.
+
+One class in layers: ``Cursor`` (tokens), ``Expressions``, ``Declarations``, ``Statements``.
+"""
+
+from __future__ import annotations
+
+from actors.basic import nodes
+from actors.basic.errors import Problem, ScriptErrors
+from actors.basic.keywords import TABLE, KeywordTable
+from actors.basic.lexer import MAX_PROBLEMS, NEWLINE, SIGN, WORD, Token, lex
+from actors.basic.parser.cursor import MAX_BLOCK_DEPTH, MAX_EXPRESSION_HEIGHT, MAX_NESTING, RESERVED
+from actors.basic.parser.statements import Statements
+
+__all__ = ["MAX_BLOCK_DEPTH", "MAX_EXPRESSION_HEIGHT", "MAX_NESTING", "RESERVED", "parse"]
+
+
+def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Script:
+    """
+    The tree of a script.
+
+    Args:
+        source: its text, LF or CRLF.
+        name: for its problems and for the tree, as the author knows it.
+
+    Raises: ScriptErrors: with every problem of the file, in order of the text.
+    """
+    lexed = lex(source, name, table)
+    reader = Statements(lexed, name, table)
+    reader.procedures, reader.assigned = _names(lexed.tokens)
+    reader.functions = _functions()
+    body = reader.script_body()
+    problems = _ordered([*lexed.problems, *reader.problems])
+    if problems:
+        raise ScriptErrors(problems)
+    warnings = [nodes.Note(warning.at, warning.message, warning.hint) for warning in lexed.warnings]
+    return nodes.Script(name, body, lexed.workflow, tuple(sorted([*warnings, *reader.notes], key=lambda note: note.at)))
+
+
+def _ordered(problems: list[Problem]) -> list[Problem]:
+    """In order of the text, one for each place, and not endlessly many."""
+    by_place: dict[tuple[int, int], Problem] = {}
+    for problem in problems:
+        by_place.setdefault(problem.at[:2], problem)
+    return sorted(by_place.values(), key=lambda problem: problem.at)[:MAX_PROBLEMS]
+
+
+def _functions() -> frozenset[str]:
+    try:
+        from actors.basic.functions import FUNCTIONS
+    except ImportError:  # until all of its families are there
+        return frozenset()
+    return frozenset(FUNCTIONS)
+
+
+def _names(tokens: list[Token]) -> tuple[frozenset[str], frozenset[str]]:
+    """The procedures that the script defines, and the names that it plainly assigns."""
+    procedures: set[str] = set()
+    assigned: set[str] = set()
+    fresh = True
+    for token, following in zip(tokens, tokens[1:], strict=False):
+        if token.kind == WORD:
+            if fresh and token.value in ("sub", "function") and following.kind == WORD:
+                procedures.add(str(following.value))
+            elif fresh and following.kind == SIGN and following.text in ("=", "+=", "-=", "*=", "/="):
+                assigned.add(str(token.value))
+            elif (
+                token.value in ("each", "param", "hear", "let", "set", "for", "dim", "with") and following.kind == WORD
+            ):
+                assigned.add(str(following.value))
+        fresh = token.kind == NEWLINE
+    return frozenset(procedures), frozenset(assigned)
