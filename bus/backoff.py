@@ -28,7 +28,7 @@ class Backoff:
 
     def next_s(self) -> float:
         """The next wait, between half and the whole of what doubling has come to."""
-        whole = min(self._longest_s, self._first_s * 2 ** min(self._tries, 30))
+        whole: float = min(self._longest_s, self._first_s * 2 ** min(self._tries, 30))
         self._tries += 1
         return whole * (0.5 + self._random.random() / 2)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from bus import codec
@@ -38,7 +38,7 @@ DISCARDED: Final = "discarded:"
 _NAMESPACE: Final = UUID("5d9f31c6-6c1b-5f0e-9d0e-3f6f3c1c7a52")
 
 
-class NotDecodable(BusError):
+class NotDecodable(BusError):  # noqa: N818 # says what is the case, as all of ours do
     """A dead letter cannot be redriven, since this program cannot read it either."""
 
 
@@ -51,8 +51,8 @@ class DeadLetters(Protocol):
 
     async def letter(self, id_: UUID) -> DeadLetter | None: ...
 
-    async def settle(self, id_: UUID) -> bool:
-        """It is no dead letter any more. False if it was not, or is unknown."""
+    async def settle(self, id_: UUID, fate: Literal["redriven", "discarded"]) -> bool:
+        """It is no dead letter any more. False if it was none, or is unknown."""
         ...
 
 
@@ -132,7 +132,7 @@ async def redrive(bus: Bus, letters: DeadLetters, id_: UUID) -> bool:
         raise NotDecodable(event.reason)
     again = event.model_copy(update={"origin": Origin(redriven(id_), 0, 0, 0)})
     await bus.publish([Outgoing(letter.topic, again)])
-    await letters.settle(id_)
+    await letters.settle(id_, "redriven")
     return True
 
 
@@ -164,5 +164,5 @@ async def discard(bus: Bus, letters: DeadLetters, id_: UUID) -> bool:
             error=letter.reason.partition(":")[0],
         )
         await bus.publish([Outgoing(letter.topic, failed)])
-    await letters.settle(id_)
+    await letters.settle(id_, "discarded")
     return True

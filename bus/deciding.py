@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import GeneratorType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -51,7 +51,13 @@ log = structlog.get_logger(__name__)
 
 _NEVER: Final = (-1, -1)
 
-Committed = Callable[[Turns], None]
+
+class Listener(Protocol):
+    """Works beside a decider, on the partitions that it owns (the timer service)."""
+
+    def owns(self, partitions: Collection[int]) -> None: ...
+
+    def committed(self, turns: Turns) -> None: ...
 
 
 @dataclass(slots=True)
@@ -69,14 +75,14 @@ class DeciderRunner:
     Runs *actor* over the partitions that this process owns.
 
     Args:
-        committed: told of every batch after its commit (the timer service listens).
+        listener: told what is ours, and of every batch after its commit.
     """
 
-    def __init__(self, surroundings: Surroundings, actor: Decider[Any], committed: Committed | None = None) -> None:
+    def __init__(self, surroundings: Surroundings, actor: Decider[Any], listener: Listener | None = None) -> None:
         self.positions: dict[int, int] = {}  # of the partitions that are ours
         self._around = surroundings
         self._actor = actor
-        self._committed = committed
+        self._listener = listener
         self._codec = StateCodec(actor.state)
         self._states = StateCache(surroundings.options.max_states, surroundings.options.max_state_bytes)
         self._suspects: dict[int, tuple[int, datetime]] = {}
@@ -88,16 +94,19 @@ class DeciderRunner:
         backoff = around.backoff()
         around.idle.begin()
         try:
-            async with around.bus.subscribe(self._actor.topic, group=self._actor.name) as subscription:
-                while not around.stop.requested:
-                    try:
-                        batch = await self._take(subscription)
-                        await self._own(subscription, batch)
-                        await self._handle(subscription, batch.deliveries)
-                        backoff.reset()
-                    except BusUnavailable as error:
-                        self._retried(error)
-                        await around.pause(backoff)
+            while not around.stop.requested:
+                try:
+                    async with around.bus.subscribe(self._actor.topic, group=self._actor.name) as subscription:
+                        while not around.stop.requested:
+                            batch = await self._take(subscription)
+                            await self._own(subscription, batch)
+                            await self._handle(subscription, batch.deliveries)
+                            backoff.reset()
+                except BusUnavailable as error:
+                    around.retried(self._actor.name, error)
+                    await around.pause(backoff)
+                finally:
+                    self._forget(list(self.positions))
         finally:
             around.idle.end()
 
@@ -115,19 +124,26 @@ class DeciderRunner:
     async def _own(self, subscription: Subscription, batch: Batch) -> None:
         """Take note of what is ours and what is not any more."""
         if batch.revoked:
-            for partition in batch.revoked:
-                self._forget(partition)
-            await subscription.release(batch.revoked)
+            await self._let_go(subscription, batch.revoked)
         for claim in batch.acquired:
-            self._forget(claim.partition)
             self.positions[claim.partition] = claim.position
             if not claim.clean:
                 self._suspects[claim.partition] = (self._around.options.batch, self._around.clock.now())
+        if batch.acquired and self._listener is not None:
+            self._listener.owns(self.positions)
 
-    def _forget(self, partition: int) -> None:
-        self.positions.pop(partition, None)
-        self._suspects.pop(partition, None)
-        self._states.drop_partition(partition)
+    async def _let_go(self, subscription: Subscription, partitions: Collection[int]) -> None:
+        self._forget(partitions)
+        await self._around.insist(self._actor.name, lambda: subscription.release(partitions))
+
+    def _forget(self, partitions: Collection[int]) -> None:
+        """What still comes of them is not for us."""
+        for partition in partitions:
+            self.positions.pop(partition, None)
+            self._suspects.pop(partition, None)
+            self._states.drop_partition(partition)
+        if self._listener is not None:
+            self._listener.owns(self.positions)
 
     # --- Batches and what can befall them -----------------------------------------------------------------------------
 
@@ -159,20 +175,12 @@ class DeciderRunner:
 
     async def _try_alone(self, subscription: Subscription, delivery: Delivery) -> None:
         """Counted before it is tried, so that the count outlives the process if it dies of it."""
-        if delivery.offset < self.positions.get(delivery.partition, delivery.offset + 1):
+        if not self._is_ours(delivery):
             return
-        backoff = self._around.backoff()
-        while True:
-            try:
-                tries = await self._around.bus.count_attempt(
-                    self._actor.name, delivery.topic, delivery.partition, delivery.offset
-                )
-                break
-            except BusUnavailable as error:
-                self._retried(error)
-                await self._around.pause(backoff)
-                if self._around.stop.requested:
-                    return
+        bus, name = self._around.bus, self._actor.name
+        tries = await self._around.insist(
+            name, lambda: bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset)
+        )
         if tries >= self._around.options.max_attempts:
             why = f"its process died {tries} times while it was handled"
             await self._settle(subscription, [delivery], aside=why)
@@ -185,11 +193,7 @@ class DeciderRunner:
         """Decide and commit *deliveries*, as often as it takes; with *aside*, set the one there is aside for that."""
         around = self._around
         backoff = around.backoff()
-        while deliveries := [
-            delivery
-            for delivery in deliveries
-            if delivery.offset >= self.positions.get(delivery.partition, delivery.offset + 1)
-        ]:
+        while deliveries := [delivery for delivery in deliveries if self._is_ours(delivery)]:
             try:
                 await self._commit(deliveries, aside)
             except PartitionLost as lost:
@@ -197,14 +201,15 @@ class DeciderRunner:
                 if lost.partition not in self.positions:
                     raise
                 log.info("partition_lost", actor=self._actor.name, partition=lost.partition)
-                self._forget(lost.partition)
-                await subscription.release((lost.partition,))
+                # If the bus takes it for ours all the same, it hands it out again.
+                await self._let_go(subscription, (lost.partition,))
             except BusUnavailable as error:
                 self._void(deliveries)
-                self._retried(error)
+                around.retried(self._actor.name, error)
                 await around.pause(backoff)
                 if around.stop.requested:
-                    return
+                    # Nothing after these may be decided before them.
+                    self._forget({delivery.partition for delivery in deliveries})
             except SchemaMismatch:
                 raise
             except BusError as error:
@@ -225,9 +230,10 @@ class DeciderRunner:
         """What was decided did not happen: the states in memory are wrong."""
         self._states.drop([_key(delivery) for delivery in deliveries])
 
-    def _retried(self, error: BusError) -> None:
-        self._around.observer.retried(self._actor.name, type(error).__name__)
-        log.warning("bus_unavailable", actor=self._actor.name, error=str(error))
+    def _is_ours(self, delivery: Delivery) -> bool:
+        """Is it on a partition of ours, and not handled yet?"""
+        position = self.positions.get(delivery.partition)
+        return position is not None and delivery.offset >= position
 
     async def _commit(self, deliveries: Sequence[Delivery], aside: Exception | str | None) -> None:
         began = time.perf_counter()
@@ -248,8 +254,8 @@ class DeciderRunner:
         self._states.trim()
         for advance in turns.advances:
             self.positions[advance.partition] = advance.end
-        if self._committed is not None:
-            self._committed(turns)
+        if self._listener is not None:
+            self._listener.committed(turns)
         self._tell(deliveries, turns, time.perf_counter() - began)
 
     def _tell(self, deliveries: Sequence[Delivery], turns: Turns, duration_s: float) -> None:

@@ -46,28 +46,33 @@ Tables = dict[str, dict[Any, Any]]
 Statement = Callable[[Tables, tuple[Any, ...]], Rows]
 
 
-def _timers_put(tables: Tables, values: tuple[Any, ...]) -> Rows:
-    tables.setdefault("timers", {})[values[1:4]] = values
-    return ()
-
-
-def _timers_drop(tables: Tables, values: tuple[Any, ...]) -> Rows:
-    tables.setdefault("timers", {}).pop(values[1:4], None)
+def _timers_write(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    timers = tables.setdefault("timers", {})
+    if values[4] is None:
+        timers.pop(values[:4], None)
+    else:
+        timers[values[:4]] = values
     return ()
 
 
 def _timers_due(tables: Tables, values: tuple[Any, ...]) -> Rows:
-    partitions, limit = values
-    names = ("partition", "key", "reply_to", "timer", "due_at", "tenant", "bot", "bot_version", "turn")
-    found = [row for row in tables.get("timers", {}).values() if row[0] in partitions]
-    found.sort(key=lambda row: (row[4], row[1], row[2], row[3]))
-    return [dict(zip(names, row, strict=True)) for row in found[:limit]]
+    partitions, due, not_before, limit = values
+    names = ("partition", "key", "reply_to", "timer", "due_at", "request")
+    rows = [row for row in tables.get("timers", {}).values() if row[0] in partitions and not_before <= row[4] <= due]
+    rows.sort(key=lambda row: (row[4], row[1:4]))
+    return [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+
+
+def _timers_next(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    partitions, after = values
+    rows = tables.get("timers", {}).values()
+    return [{"due_at": min((row[4] for row in rows if row[0] in partitions and row[4] > after), default=None)}]
 
 
 STATEMENTS: Final[Mapping[str, Statement]] = {
-    "timers.put": _timers_put,
-    "timers.drop": _timers_drop,
+    "timers.write": _timers_write,
     "timers.due": _timers_due,
+    "timers.next": _timers_next,
 }
 
 
@@ -445,7 +450,7 @@ class MemoryBus:
         await self.breathe()
         return self.disk.dead.get(id_)
 
-    async def settle(self, id_: UUID) -> bool:
+    async def settle(self, id_: UUID, fate: Literal["redriven", "discarded"]) -> bool:
         await self.breathe()
         return self.disk.dead.pop(id_, None) is not None
 

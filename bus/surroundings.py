@@ -7,9 +7,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
+
+import structlog
 
 from bus.backoff import Backoff
+from bus.errors import BusUnavailable
 from bus.ids import Ids
 from bus.observe import Observer
 from bus.protocol import Bus, Clock
@@ -19,6 +22,10 @@ from schemas.envelope import Event
 from schemas.topics import SESSION
 
 __all__ = ["Idle", "Options", "Policy", "Surroundings", "always_skip"]
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 MIB: Final = 1 << 20
 
@@ -111,6 +118,21 @@ class Surroundings:
 
     def backoff(self) -> Backoff:
         return Backoff(self.random)
+
+    async def insist(self, actor: str, call: Callable[[], Awaitable[T]]) -> T:
+        """*call* again and again until the bus is there."""
+        backoff = self.backoff()
+        while True:
+            try:
+                return await call()
+            except BusUnavailable as error:
+                self.retried(actor, error)
+                await backoff.pause()
+
+    def retried(self, actor: str, error: Exception) -> None:
+        """Something is about to be tried again."""
+        self.observer.retried(actor, type(error).__name__)
+        log.warning("retried", actor=actor, error=repr(error))
 
     async def pause(self, backoff: Backoff) -> None:
         """Wait before trying again; a stop ends the wait."""

@@ -10,21 +10,24 @@ The worker: runs actors over the bus until it is told to stop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from random import Random, SystemRandom
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
-from bus.actor import Decider
+from bus.actor import Decider, Performer
 from bus.clock import SystemClock
 from bus.deciding import DeciderRunner
 from bus.ids import uuid7
 from bus.observe import SILENT, Observer
+from bus.performing import PerformerRunner
 from bus.protocol import Bus, Clock
 from bus.resources import ResourceCache
 from bus.stopping import Stop
 from bus.surroundings import Idle, Options, Policy, Surroundings, always_skip
+from bus.timers import TimerService
+from schemas.topics import SCHEDULE
 
 __all__ = ["Options", "run_worker"]
 
@@ -33,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 async def run_worker(
     bus: Bus,
-    actors: Sequence[Decider[Any]],
+    actors: Sequence[Decider[Any] | Performer],
     *,
     stopping: Stop | None = None,
     until_idle: bool = False,
@@ -78,12 +81,20 @@ async def run_worker(
         async with drain, asyncio.TaskGroup() as group:
             stop.on_request(lambda: drain.reschedule(loop.time() + options.drain_s))
             for actor in actors:
-                group.create_task(_runner(around, actor).run(), name=actor.name)
+                for run in _runs(around, actor):
+                    group.create_task(run, name=actor.name)
     except TimeoutError:
         if not drain.expired():
             raise
         log.warning("drain_overrun", drain_s=options.drain_s)
 
 
-def _runner(around: Surroundings, actor: Decider[Any]) -> DeciderRunner:
-    return DeciderRunner(around, actor)
+def _runs(around: Surroundings, actor: Decider[Any] | Performer) -> list[Coroutine[Any, Any, None]]:
+    """What runs for *actor*. Beside the actor of timers, whichever that is, there is the service that calls it."""
+    if not hasattr(actor, "decide"):
+        return [PerformerRunner(around, actor).run()]
+    decider = cast("Decider[Any]", actor)
+    if decider.topic != SCHEDULE:
+        return [DeciderRunner(around, decider).run()]
+    timers = TimerService(around)
+    return [DeciderRunner(around, decider, timers).run(), timers.run()]
