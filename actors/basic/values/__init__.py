@@ -39,6 +39,7 @@ from actors.basic.values.operators import (
     COMPARISONS,
     add,
     between,
+    compare,
     concat,
     contains,
     divide,
@@ -57,6 +58,7 @@ from actors.basic.values.operators import (
     power,
     starts_with,
     subtract,
+    xor,
 )
 from actors.basic.values.patterns import like, like_filter, matches
 from actors.basic.values.store import approximate_size, dump, load
@@ -77,6 +79,7 @@ __all__ = [
     "approximate_size",
     "between",
     "call_method",
+    "compare",
     "concat",
     "contains",
     "divide",
@@ -118,4 +121,5 @@ __all__ = [
     "type_name",
     "typed",
     "unwrap",
+    "xor",
 ]

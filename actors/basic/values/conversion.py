@@ -222,12 +222,15 @@ def json_value(text: str) -> object:
     """
     The value of JSON text.
 
-    Raises: ValueError: it is none, or nested too deeply, or has a number of thousands of digits.
+    Raises: ValueError: it is none, or nested too deeply, or has a number of thousands of digits, or half a character.
     """
     try:
-        return json.loads(text)
+        value: object = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate could be neither stored nor sent
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return value
 
 
 def parse_json(text: str) -> list[object] | dict[str, object] | None:

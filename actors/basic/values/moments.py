@@ -15,6 +15,7 @@ __all__ = [
     "UNITS",
     "WEEKDAYS",
     "as_datetime",
+    "as_moment",
     "difference",
     "instant",
     "moment_member",
@@ -110,6 +111,13 @@ def parse_moment(text: str, zone: tzinfo | None = None) -> datetime | date | Non
     except (ValueError, OverflowError):
         return None
     return at
+
+
+def as_moment(value: object) -> datetime | date | None:
+    """A date as it is, text as the date that it spells, in the bot's zone; None for anything else."""
+    if isinstance(value, date):
+        return value
+    return parse_moment(value) if isinstance(value, str) else None
 
 
 def _offset(text: str) -> tzinfo:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Final
 
 from actors.basic.errors import BasicError
-from actors.basic.values.conversion import is_null, numeric, to_number, to_text, unwrap
+from actors.basic.values.conversion import is_null, numeric, to_number, to_text, truth, unwrap
 from actors.basic.values.kinds import (
     MAX_BITS,
     MAX_ITEMS,
@@ -25,6 +25,7 @@ __all__ = [
     "COMPARISONS",
     "add",
     "between",
+    "compare",
     "concat",
     "contains",
     "divide",
@@ -43,6 +44,7 @@ __all__ = [
     "power",
     "starts_with",
     "subtract",
+    "xor",
 ]
 
 Number = int | float
@@ -409,6 +411,17 @@ def greater_equal(a: object, b: object) -> bool:
 def between(value: object, low: object, high: object) -> bool:
     """BETWEEN, inclusive."""
     return greater_equal(value, low) and less_equal(value, high)
+
+
+def compare(a: object, b: object) -> int:
+    """-1, 0 or 1 by the rules of ``<``, where what these leave open is settled too: for sorting. Null comes first."""
+    order = _compare(a, b)
+    return order if order is not None else int(not is_null(a)) - int(not is_null(b))
+
+
+def xor(a: object, b: object) -> bool:
+    """XOR: whether one of them is true, and not the other."""
+    return truth(a) is not truth(b)
 
 
 # --- tests of text and membership -----------------------------------------------------------------------------------
