@@ -1,0 +1,206 @@
+"""
+The share of one process in one group's reading of one topic on Kafka.
+
+Partitions come and go as the members of the installation are told (``take_over``, ``give_back``). A new one is not
+begun before its position is known and what its last owner left in the outbox is in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+
+from bus.errors import BusUnavailable
+from bus.kafka.outbox import Outbox
+from bus.kafka.reader import Reader
+from bus.postgres.database import Database, mapped
+from bus.postgres.statements import sql
+from bus.postgres.store import Store
+from bus.protocol import Advance, Batch, Claim
+
+__all__ = ["KafkaSubscription"]
+
+log = structlog.get_logger(__name__)
+
+RETRY_S: Final = 0.25
+SETTLE_S: Final = 5.0
+LATE_S: Final = 30.0
+
+
+class KafkaSubscription:
+    """
+    Made by ``KafkaBus.subscribe``; as ``bus.protocol.Subscription``, and as the leases want their subscribers.
+
+    Args:
+        most: own no more than so many.
+        from_end: begin at the end of a partition.
+        chosen: the partitions that should be ours now; None where the leases share them out.
+        let_go: gives partitions back to the leases, in good order.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        topic_id: int,
+        partitions: int,
+        group: str,
+        *,
+        database: Database,
+        store: Store,
+        outbox: Outbox,
+        make_reader: Callable[[Callable[[], None]], Reader],
+        most: int | None,
+        from_end: bool,
+        chosen: Callable[[], Collection[int] | None],
+        let_go: Callable[[KafkaSubscription, Collection[int]], Awaitable[None]],
+    ) -> None:
+        self.topic = topic
+        self.topic_id = topic_id
+        self.partitions = partitions
+        self.group = group
+        self.most = most
+        self.chosen = chosen
+        self.id = 0
+        self.closed = False
+        self._database = database
+        self._store = store
+        self._outbox = outbox
+        self._from_end = from_end
+        self._let_go = let_go
+        self._bell = asyncio.Event()
+        self._reader = make_reader(self._bell.set)
+        self._coming: dict[int, bool] = {}  # ours by the lease, not yet begun: {partition: clean}
+        self._coming_bell = asyncio.Event()
+        self._coming_since = 0.0
+        self._owned: dict[int, int] = {}  # begun: {partition: where the next ``advance`` begins}
+        self._leaving: set[int] = set()  # of those: asked back
+        self._acquired: dict[int, Claim] = {}
+        self._revoked: list[int] = []
+
+    # --- what the process asks ----------------------------------------------------------------------------------------
+
+    async def take(self, limit: int) -> Batch:
+        """As ``Subscription.take``. Nothing is lost when it is cancelled."""
+        while True:
+            self._bell.clear()
+            deliveries = self._reader.take_nowait(limit)
+            if deliveries or self._acquired or self._revoked:
+                acquired, self._acquired = self._acquired, {}
+                revoked, self._revoked = self._revoked, []
+                return Batch(deliveries, tuple(acquired.values()), revoked)
+            await self._bell.wait()
+
+    async def advance(self, positions: Mapping[int, int]) -> None:
+        """As ``Subscription.advance``."""
+        moves = [
+            (partition, self._owned[partition], end)
+            for partition, end in sorted(positions.items())
+            if partition in self._owned and end > self._owned[partition]
+        ]
+        if not moves:
+            return
+        partitions, begins, ends = (list(column) for column in zip(*moves, strict=True))
+        async with self._database.connection() as connection:
+            with mapped(self.topic):
+                rows = await connection.fetch(
+                    sql("positions.move"), self.group, self.topic_id, partitions, begins, ends, uuid4()
+                )
+        moved = {row["partition"] for row in rows if row["moved"]}
+        done = [Advance(partition, begin, end) for partition, begin, end in moves if partition in moved]
+        for advance in done:
+            if advance.partition in self._owned:
+                self._owned[advance.partition] = advance.end
+        self._store.superseded.wrote(self.group, self.topic_id, (), done)
+        if refused := set(partitions) - moved:
+            self.give_back(refused)
+
+    async def release(self, partitions: Collection[int]) -> None:
+        """As ``Subscription.release``. What their turns decided is in the log before anybody else has them."""
+        ours = self._owned.keys() & set(partitions)
+        self._reader.drop(partitions)
+        for partition in partitions:
+            self._acquired.pop(partition, None)
+        self._revoked = [partition for partition in self._revoked if partition not in partitions]
+        if not ours:
+            return
+        await self._outbox.settle(self.group, self.topic, SETTLE_S)
+        # Not before the lease is given back: else the members would find a lease that nobody here knows of.
+        await self._let_go(self, ours)
+        for partition in ours:
+            self._owned.pop(partition, None)
+        self._leaving -= ours
+
+    # --- what the members tell ----------------------------------------------------------------------------------------
+
+    def owned(self) -> Collection[int]:
+        """As ``Subscriber.owned``."""
+        return self._owned.keys() | self._coming.keys()
+
+    async def take_over(self, claimed: dict[int, bool]) -> None:
+        """As ``Subscriber.take_over``; returns at once, since the members must go on living."""
+        if not self._coming:
+            self._coming_since = asyncio.get_running_loop().time()
+        self._coming.update(claimed)
+        self._coming_bell.set()
+
+    def give_back(self, partitions: Collection[int]) -> None:
+        """As ``Subscriber.give_back``; the process is told, and lets go when it has finished."""
+        for partition in partitions:
+            if self._coming.pop(partition, None) is not None:
+                self._owned[partition] = 0  # it goes the way of all others: the process lets go of it
+        self._reader.drop(partitions)
+        for partition in sorted((self._owned.keys() & set(partitions)) - self._leaving):
+            self._leaving.add(partition)
+            self._acquired.pop(partition, None)
+            self._revoked.append(partition)
+            self._bell.set()
+
+    # --- what goes on beside ------------------------------------------------------------------------------------------
+
+    def work(self) -> list[Coroutine[Any, Any, None]]:
+        """What must run beside whoever takes."""
+        return [self._reader.run(), self._begin_forever()]
+
+    @property
+    def stalled(self) -> bool:
+        """Does something that should come not come?"""
+        waits = bool(self._coming) and asyncio.get_running_loop().time() - self._coming_since > LATE_S
+        return waits or self._reader.stalled
+
+    async def _begin_forever(self) -> None:
+        while True:
+            await self._coming_bell.wait()
+            self._coming_bell.clear()
+            try:
+                while self._coming:
+                    await self._begin(list(self._coming))
+            except BusUnavailable as error:
+                log.warning("partitions_not_begun", topic=self.topic, group=self.group, reason=str(error))
+                self._coming_bell.set()
+                await asyncio.sleep(RETRY_S)
+
+    async def _begin(self, partitions: list[int]) -> None:
+        # The position is read first. A commit of the last owner that comes after that makes our first one fail, and
+        # everything begins anew; a commit before it has its events in the outbox, where they are found next.
+        if self._from_end:
+            positions = await self._reader.ends(partitions)
+        else:
+            positions = await self._positions(partitions)
+            await self._outbox.publish_leftovers(self.group, self.topic, partitions)
+        ours = {partition: clean for partition, clean in self._coming.items() if partition in positions}
+        for partition, clean in ours.items():
+            del self._coming[partition]
+            self._owned[partition] = positions[partition]
+            self._acquired[partition] = Claim(partition, positions[partition], clean)
+        self._reader.begin({partition: positions[partition] for partition in ours})
+        self._bell.set()
+
+    async def _positions(self, partitions: list[int]) -> dict[int, int]:
+        async with self._database.connection() as connection:
+            with mapped():
+                rows = await connection.fetch(sql("positions.newest"), self.group, self.topic_id, partitions)
+        return dict.fromkeys(partitions, 0) | {row["partition"]: row["position"] for row in rows}
