@@ -1,0 +1,340 @@
+"""
+What a program and the keywords can reach during one turn of a run: the ``M`` of compiled code.
+
+A host lives for one turn. Time and random numbers come from the event of the turn, so the turn can be repeated; what the
+run does is collected here and becomes an event outside.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from functools import cached_property
+from itertools import chain, repeat
+from random import Random
+from types import TracebackType
+from typing import Any, Final
+from uuid import UUID
+
+from actors.basic import values
+from actors.basic.compiler import FILE_PREFIX
+from actors.basic.errors import CODES, BasicError
+from actors.basic.frames import Run
+from actors.basic.functions import FUNCTIONS
+from actors.basic.limits import Limits
+from actors.basic.values import ErrorValue, to_text
+from bus.protocol import Query, Rows
+from schemas.conversation import Attachment, Suggestion
+from schemas.dialog import Act, Said, SuggestionAdded
+from schemas.package import BotPackage
+
+__all__ = ["BudgetSpent", "Handler", "Host", "RunEnded", "Wait"]
+
+_CHUNK: Final = 1024
+"""Steps between two looks at the memory of the process."""
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_STATM: Final = "/proc/self/statm"
+
+
+class RunEnded(BaseException):
+    """EXIT, END or STOP in a procedure. No error: neither ON ERROR nor TRY sees it."""
+
+
+class BudgetSpent(BasicError):
+    """The turn used up a budget. It ends the run; no ON ERROR or TRY holds it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """
+    A keyword suspends the run.
+
+    Args:
+        kind: ``'hear'`` or ``'timer'``.
+        data: what the machine needs to go on, in values of the language; stored with the run.
+        deadline_at: of the wait for a person, or when the timer fires.
+    """
+
+    kind: str
+    data: dict[str, Any]
+    deadline_at: datetime | None
+    secret: bool = False
+
+
+Pending = Generator[Query, Rows, Any]
+Handler = Callable[["Host", tuple[Any, ...], tuple[tuple[str, Any], ...]], Any]
+"""
+What executes a keyword: given its arguments and its clauses (pairs of word and value), it gives the result. One that
+asks the database is a generator, which yields a query and is sent the rows; one that suspends gives a ``Wait``.
+"""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a turn has around it: the event's time and id, the bot's package, the session's values."""
+
+    event: UUID
+    at: datetime
+    package: BotPackage
+    settings: Mapping[str, str]
+    zone: tzinfo
+    limits: Limits
+    session: dict[str, Any] = field(default_factory=dict)
+
+
+class Host:
+    """One turn of one run."""
+
+    def __init__(self, run: Run, surroundings: Surroundings, keywords: Mapping[str, Handler]) -> None:
+        self.run = run
+        self.around = surroundings
+        self.limits = surroundings.limits
+        self.zone = surroundings.zone
+        self.session = surroundings.session
+        self.keywords = keywords
+        self.acts: list[Act] = []
+        self._messages = 0
+        self._output = 0
+        self._caught: ErrorValue | None = None
+        self._names: dict[str, Any] = {}
+        self._baseline = 0
+        self.ticks: Iterator[None] = chain.from_iterable(self._chunks())
+
+    # --- time and chance --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def now(self) -> datetime:
+        return self.around.at.astimezone(self.zone)
+
+    @cached_property
+    def random(self) -> Random:
+        return Random(self.around.event.int)  # noqa: S311 - repeatable on purpose, no secret
+
+    # --- budgets ----------------------------------------------------------------------------------------------------
+
+    def _chunks(self) -> Iterator[Iterable[None]]:
+        """The steps of the turn, one None each; past the last one it raises in the loop that wanted more."""
+        left = self.limits.max_steps
+        yield repeat(None, min(left, _CHUNK))
+        left -= _CHUNK
+        self._baseline = _resident()
+        while left > 0:
+            yield repeat(None, min(left, _CHUNK))
+            left -= _CHUNK
+            if _resident() - self._baseline > self.limits.max_memory:
+                self.measure()
+                self._baseline = _resident()
+        raise BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
+
+    def measure(self) -> float:
+        """How many more characters and elements may be made before the next look. Raises: BudgetSpent: memory."""
+        alive: list[object] = [[frame.kept for each in self.run.stack for frame in each.frames]]
+        frame = sys._getframe(1)
+        at: Any = frame
+        while at is not None:
+            if at.f_code.co_filename.startswith(FILE_PREFIX):
+                alive.extend(value for name, value in at.f_locals.items() if name[:2] != "p_")
+            at = at.f_back
+        size = values.approximate_size(alive, self.limits.max_memory)
+        if size >= self.limits.max_memory:
+            raise BudgetSpent("E_LIMIT", f"The script holds more than {self.limits.max_memory >> 20} MiB.")
+        return max(50_000.0, (self.limits.max_memory - size) / 8)
+
+    def too_deep(self) -> None:
+        raise BudgetSpent("E_LIMIT", f"Procedures are more than {self.limits.max_depth} deep inside each other.")
+
+    # --- what is said -----------------------------------------------------------------------------------------------
+
+    def talk(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
+        """One message to the person. Raises: BudgetSpent: too many, or too long together."""
+        if not text and not attachments:
+            return
+        self._messages += 1
+        self._output += len(text)
+        if self._messages > self.limits.max_messages:
+            raise BudgetSpent("E_LIMIT", f"More than {self.limits.max_messages} messages without a pause.")
+        if self._output > self.limits.max_output:
+            raise BudgetSpent("E_LIMIT", f"More than {self.limits.max_output:,} characters said without a pause.")
+        self.acts.append(Said(text=text, attachments=attachments))
+
+    def suggest(self, text: str, value: str, *, context: str | None = None, until_answered: bool = False) -> None:
+        """Offer a quick reply. Raises: BudgetSpent: too many."""
+        self.act(
+            SuggestionAdded(
+                suggestion=Suggestion(text=text, value=value), context=context, until_answered=until_answered
+            ),
+            len(text) + len(value),
+        )
+
+    def act(self, act: Act, size: int = 0) -> None:
+        """Anything else that the session is to do. Raises: BudgetSpent: too many, or too long together."""
+        self._output += size
+        if len(self.acts) >= 2 * self.limits.max_messages or self._output > self.limits.max_output:
+            raise BudgetSpent("E_LIMIT", "The script says or sets more without a pause than it may.")
+        self.acts.append(act)
+
+    # --- names, keywords and functions ------------------------------------------------------------------------------
+
+    def named(self, name: str) -> object:
+        """A name that the script never sets: predefined, configured, a function of no arguments, or null."""
+        if name in self._names:
+            return self._names[name]
+        found, value = self.predefined(name)
+        if found:
+            self._names[name] = value
+            return value
+        function = FUNCTIONS.get(name)
+        if function is not None and function.minimum == 0:
+            return function.call(self) if function.context else function.call()
+        return None
+
+    def predefined(self, name: str) -> tuple[bool, object]:
+        """(whether there is a predefined or configured name like that, its value)."""
+        trigger = self.run.trigger
+        person = trigger.person
+        configured = self.around.settings.get("param-" + name)
+        if configured is not None:
+            return True, values.typed(configured)
+        match name:
+            case "user":
+                return True, {
+                    "id": person.id,
+                    "name": person.name,
+                    "email": person.email,
+                    "phone": person.phone,
+                    "channel": trigger.channel,
+                    "roles": [],
+                    "message": trigger.message,
+                }
+            case "session":
+                return True, {"id": trigger.session, "channel": trigger.channel, **self.session}
+            case "bot":
+                return True, {"id": trigger.bot, "name": trigger.bot}
+            case "message":
+                return True, trigger.message
+            case "username":
+                return True, person.name
+            case "from" | "mobile":
+                return True, person.phone or person.email
+            case _:
+                return False, None
+
+    def keyword(self, phrase: str, arguments: tuple[Any, ...], clauses: tuple[tuple[str, Any], ...]) -> Any:
+        """Execute a keyword that does not suspend."""
+        handler = self.keywords.get(phrase)
+        if handler is None:
+            return self.missing(phrase.upper())
+        return handler(self, arguments, clauses)
+
+    def missing(self, what: str) -> Any:
+        raise BasicError("E_CONFIG", f"{what} is not there yet.")
+
+    def no_function(self, name: str) -> Any:
+        raise BasicError("E_NOFUNC", f"There is no function {name.upper()}.")
+
+    def wrong_count(self, name: str) -> Any:
+        function = FUNCTIONS[name]
+        least, most = function.minimum, function.maximum
+        wanted = str(least) if least == most else f"{least} to {most}" if most < 100 else f"at least {least}"
+        raise BasicError("E_VALUE", f"{name.upper()} takes {wanted} arguments.")
+
+    def misplaced(self, what: str) -> Any:
+        raise BasicError("E_VALUE", f"{what.upper()} stands outside of the loop that it would leave.")
+
+    def end(self) -> RunEnded:
+        return RunEnded()
+
+    # --- errors -----------------------------------------------------------------------------------------------------
+
+    def fault(self, error: Exception) -> BasicError:
+        """*error* with its place in the script. Raises it again if it is none that a script can cause."""
+        match error:
+            case BasicError():
+                known = error
+            case RecursionError():
+                known = BasicError("E_LIMIT", "This is nested too deep.")
+            case MemoryError():
+                known = BudgetSpent("E_LIMIT", "There is not enough memory for this.")
+            case OverflowError():
+                known = BasicError("E_LIMIT", "The result is too large for a number.")
+            case _:
+                raise error
+        if not known.line:
+            known.line, known.script = _place(error.__traceback__)
+        return known
+
+    def handled(self, error: Exception) -> ErrorValue:
+        """*error* as the script sees it. Raises it again if no script may hold it up."""
+        known = self.fault(error)
+        if isinstance(known, BudgetSpent):
+            raise known
+        return ErrorValue(known.message, known.code, known.line, known.script)
+
+    def resume(self, error: Exception) -> None:
+        """ON ERROR RESUME NEXT: note the error, and go on."""
+        self.run.error = self.handled(error)
+
+    def caught(self, error: Exception) -> ErrorValue:
+        """CATCH."""
+        self._caught = self.handled(error)
+        return self._caught
+
+    def last_caught(self) -> ErrorValue | None:
+        return self._caught
+
+    def land(self, error: Exception, pc: int, mode: int, landings: Mapping[int, tuple[int, int]]) -> int:
+        """
+        Where a framed body goes on after an error in block *pc*: its TRY's CATCH, ON ERROR GOTO's label, or the
+        statement after the one that failed. Raises it again if the body has nothing of these.
+        """
+        on_error, on_resume = landings.get(pc, (-1, -1))
+        if on_error >= 0:
+            self.caught(error)
+            return on_error
+        if mode >= 2:
+            self.resume(error)
+            next(self.ticks)
+            return mode - 2
+        if mode == 1 and on_resume >= 0:
+            self.resume(error)
+            return on_resume
+        raise error
+
+    def clear_error(self) -> None:
+        self.run.error = None
+
+    def failing(self, name: str) -> object:
+        """ERROR, ERROR_MESSAGE and ERR as names."""
+        error = self.run.error
+        if name == "error":
+            return error is not None
+        if name == "err":
+            return 0 if error is None else CODES.get(error.code, 0)  # type: ignore[call-overload]
+        return "" if error is None else error.message
+
+    def text(self, value: object) -> str:
+        return value if type(value) is str else to_text(value)
+
+
+def _resident() -> int:
+    """Bytes of memory of the process; 0 where the system does not tell."""
+    try:
+        with open(_STATM, "rb", buffering=0) as file:
+            return int(file.read().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def _place(traceback: TracebackType | None) -> tuple[int, str]:
+    """(line, script) of the innermost place in a script."""
+    found = (0, "")
+    while traceback is not None:
+        name = traceback.tb_frame.f_code.co_filename
+        if name.startswith(FILE_PREFIX):
+            found = (traceback.tb_lineno, name[len(FILE_PREFIX) :])
+        traceback = traceback.tb_next
+    return found

@@ -1,0 +1,239 @@
+"""
+The machine: takes a run from one suspension point to the next.
+
+It is the loop that enters the framed body on top of the stack, and does what the body asks for when it leaves: call a
+procedure or a script, execute a keyword, hear. It is a generator only to ask the database within the turn (it yields a
+``Query`` and is sent the rows): no turn ends with it half-way, what outlasts a turn is the ``Run``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from types import GeneratorType
+from typing import Any, Final
+
+from actors.basic import values
+from actors.basic.compiler import Program
+from actors.basic.errors import BasicError
+from actors.basic.frames import Activation, Frame, Run
+from actors.basic.host import BudgetSpent, Host, RunEnded, Wait
+from actors.basic.keywords.conversation import hear, heard, overdue
+from actors.basic.parameters import bind
+from actors.basic.statements import Op
+from bus.protocol import Query, Rows
+from schemas.conversation import Attachment
+from schemas.dialog import AwaitsAnswer, AwaitsWorld, Ended, Failed, Outcome
+
+__all__ = ["Machine", "Programs", "Step"]
+
+Step = Generator[Query, Rows, Outcome]
+
+Programs = Callable[[str], Program | None]
+"""A script's program by its name in lower case; None if the bot has no such script."""
+
+_NONE: Final[tuple[Any, BasicError | None]] = (None, None)
+
+
+class Machine:
+    """
+    One run in one turn.
+
+    Args:
+        programs: the scripts of the bot version that the run began with.
+    """
+
+    def __init__(self, run: Run, host: Host, programs: Programs) -> None:
+        self.run = run
+        self.host = host
+        self.programs = programs
+
+    # --- what can happen to a run -----------------------------------------------------------------------------------
+
+    def begin(self, script: str, arguments: dict[str, Any] | Sequence[Any]) -> Step:
+        """Run *script* from its first line, arguments by name or in order of its PARAMs."""
+        try:
+            self._enter_script(script, arguments)
+        except BasicError as error:
+            return self._failed(error)
+        return (yield from self._advance(None, None))
+
+    def answer(self, text: str, attachments: tuple[Attachment, ...] = ()) -> Step:
+        """The person answered the HEAR."""
+        return (yield from self._woken(lambda wait: heard(self.host, wait, text, attachments)))
+
+    def overdue(self) -> Step:
+        """Nobody answered the HEAR in time."""
+        return (yield from self._woken(lambda wait: overdue(self.host, wait)))
+
+    def fired(self) -> Step:
+        """The timer of WAIT went off."""
+        return (yield from self._woken(lambda _: None))
+
+    def _woken(self, result_of: Callable[[dict[str, Any]], Any]) -> Step:
+        wait, self.run.wait = self.run.wait, None
+        assert wait is not None
+        try:
+            result = result_of(wait)
+        except BasicError as error:
+            return (yield from self._advance(None, error))
+        if isinstance(result, Wait):
+            return self._suspend(result)
+        return (yield from self._advance(result, None))
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    def _advance(self, value: Any, error: BasicError | None) -> Step:
+        run, host = self.run, self.host
+        stack = run.stack
+        while stack:
+            activation = stack[-1]
+            frame = activation.frames[-1]
+            program = self._bound(activation)
+            if program is None:
+                return self._failed(self._gone(activation))
+            body = program.bodies[frame.body]
+            if error is not None:
+                self._located(error, program, frame)
+                if not body.catches or isinstance(error, BudgetSpent):
+                    self._pop()
+                    value = None
+                    continue
+            depth = host.limits.max_depth - run.depth()
+            try:
+                assert activation.bodies is not None
+                left = activation.bodies[frame.body](frame.kept, frame.pc, value, error, depth, frame.mode)
+                value, error = _NONE
+            except RunEnded:
+                stack.pop()
+                value, error = _NONE
+                continue
+            except Exception as raised:
+                error = host.fault(raised)
+                self._pop()
+                value = None
+                continue
+            op = left[0]
+            if op == Op.RETURN:
+                value = left[1]
+                self._pop()
+            elif op == Op.END:
+                stack.pop()
+            else:
+                if op != Op.TAIL:
+                    frame.pc, frame.kept = left[1], left[2]
+                try:
+                    value = self._do(op, left, activation)
+                    if isinstance(value, GeneratorType):
+                        value = yield from value
+                except BasicError as raised:
+                    error = host.fault(raised)
+                    continue
+                if isinstance(value, Wait):
+                    return self._suspend(value)
+        return self._failed(error) if error is not None else Ended(result=values.plain(value))  # type: ignore[arg-type]
+
+    def _do(self, op: int, left: tuple[Any, ...], activation: Activation) -> Any:
+        """What a body was left for; its value, a generator that asks the database for it, or a ``Wait``."""
+        if op == Op.KEYWORD:
+            return self.host.keyword(left[3], left[4], left[5])
+        if op == Op.HEAR:
+            return hear(self.host, left[3])
+        if op == Op.CALL:
+            self._deepen()
+            _, _, _, name, arguments, mode = left
+            parameters = self._program(activation).bodies[name].parameters
+            kept = dict(zip(parameters, arguments, strict=True))
+            activation.frames.append(Frame(name, 0, kept, int(mode)))
+        elif op == Op.SCRIPT:
+            self._deepen()
+            self._enter_script(left[3], left[4])
+        else:
+            # The script says nothing more: the one that it calls takes its place.
+            self._check_script(left[1])
+            self.run.stack.pop()
+            next(self.host.ticks)
+            self._enter_script(left[1], left[2])
+        return None
+
+    def _deepen(self) -> None:
+        next(self.host.ticks)
+        if self.run.depth() >= self.host.limits.max_depth:
+            self.host.too_deep()
+
+    def _pop(self) -> None:
+        """The frame on top is done; so is its activation, if it was its last."""
+        activation = self.run.stack[-1]
+        activation.frames.pop()
+        if not activation.frames:
+            self.run.stack.pop()
+
+    def _located(self, error: BasicError, program: Program, frame: Frame) -> None:
+        """An error of something outside of any script is laid to the statement that asked for it."""
+        if not error.line:
+            error.line = program.bodies[frame.body].lines.get(frame.pc, 0)
+            error.script = program.name
+
+    def _suspend(self, wait: Wait) -> Outcome:
+        run = self.run
+        run.waits += 1
+        run.wait = {"kind": wait.kind, "number": run.waits, **wait.data}
+        for activation in run.stack:
+            if activation.now is not None:
+                activation.shared = activation.now()
+                activation.bodies = activation.now = None
+        if wait.kind == "hear":
+            return AwaitsAnswer(deadline_at=wait.deadline_at, secret=wait.secret)
+        return AwaitsWorld(what=wait.kind)
+
+    def _failed(self, error: BasicError) -> Failed:
+        script = error.script or self.run.trigger.script
+        return Failed(code=error.code, message=error.message, script=script, line=error.line)
+
+    # --- scripts ----------------------------------------------------------------------------------------------------
+
+    def _program(self, activation: Activation) -> Program:
+        program = self.programs(activation.script)
+        assert program is not None
+        return program
+
+    def _bound(self, activation: Activation) -> Program | None:
+        """The program of *activation*, its code bound to this turn; None if that program is gone."""
+        program = self.programs(activation.script)
+        if program is None or program.digest != activation.program:
+            return None
+        if activation.bodies is None:
+            activation.bodies, activation.now = program.factory(self.host, activation.shared)
+        return program
+
+    def _gone(self, activation: Activation) -> BasicError:
+        message = f"The version of {activation.script} that this conversation began with is gone."
+        return BasicError("E_NOSCRIPT", message, 0, activation.script)
+
+    def _check_script(self, target: str) -> tuple[str, Program]:
+        called = target.startswith("()")
+        name = script_name(target.removeprefix("()"))
+        program = self.programs(name)
+        if program is None:
+            if called:
+                raise BasicError("E_NOFUNC", f"There is no procedure, function or script {name.upper()}.")
+            if target.startswith("/"):
+                raise BasicError("E_NOTFOUND", f"There is no operation {target}.")
+            raise BasicError("E_NOSCRIPT", f"This bot has no script {name}.")
+        return name, program
+
+    def _enter_script(self, target: str, arguments: dict[str, Any] | Sequence[Any]) -> None:
+        name, program = self._check_script(target)
+        kept: dict[str, Any] = {}
+        for variable in program.variables:
+            found, value = self.host.predefined(variable)
+            if found:
+                kept[variable] = value
+        kept.update(bind(self.host, program, arguments))
+        shared = {name: kept.pop(name) for name in program.shared if name in kept}
+        self.run.stack.append(Activation(name, program.digest, [Frame("", 0, kept)], shared))
+
+
+def script_name(target: str) -> str:
+    """The stem that a script is known by: ``CALL "tools/Other.bas"`` means ``other``."""
+    name = target.strip().replace("\\", "/").rsplit("/", 1)[-1].lower()
+    return name.removesuffix(".bas")

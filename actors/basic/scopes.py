@@ -1,0 +1,156 @@
+"""What a script's names stand for, and which of its procedures may suspend: what the compiler must know beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from actors.basic import nodes
+from actors.basic.functions import FUNCTIONS
+from actors.basic.walk import children, nodes_of
+
+__all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
+
+LISTS_IN_PLACE: Final = frozenset({"append", "push"})
+"""Keywords whose first operand is a place, which gets a list if it is null."""
+
+
+
+def root_name(target: nodes.Node) -> str | None:
+    """The variable that ``a.b[c].d`` begins with."""
+    while isinstance(target, nodes.Member | nodes.Index):
+        target = target.subject
+    return target.name if isinstance(target, nodes.Name) else None
+
+
+def parameters_of(procedure: nodes.Procedure) -> tuple[str, ...]:
+    """The parameters in its head, then those of PARAM lines in its body."""
+    more = [node.name for node in procedure.body if isinstance(node, nodes.Param)]
+    return tuple(dict.fromkeys([*procedure.parameters, *more]))
+
+
+def _bound(node: nodes.Node) -> Iterator[str]:
+    match node:
+        case nodes.Assign(target=target) | nodes.With(target=target):
+            name = root_name(target)
+            if name is not None:
+                yield name
+        case nodes.ForEach(variable=name) | nodes.ForCount(variable=name) | nodes.Param(name=name):
+            yield name
+        case nodes.Try(variable=str(name)):
+            yield name
+        case nodes.Keyword(phrase=phrase, arguments=(first, *_)) if phrase in LISTS_IN_PLACE:
+            name = root_name(first)
+            if name is not None:
+                yield name
+        case _:
+            pass
+
+
+@dataclass(slots=True)
+class _Body:
+    """The main body or a procedure: its own statements without other procedures."""
+
+    name: str
+    statements: nodes.Body
+    nodes: list[nodes.Node]
+
+
+class Scopes:
+    """
+    The names of one script.
+
+    Args:
+        suspends: whether a keyword of that phrase may leave the turn or ask the database.
+    """
+
+    def __init__(self, script: nodes.Script, suspends: Callable[[str], bool]) -> None:
+        self.procedures: dict[str, nodes.Procedure] = {}
+        for node in script.body:
+            if isinstance(node, nodes.Procedure):
+                self.procedures.setdefault(node.name, node)
+        self.parameters = [node for node in script.body if isinstance(node, nodes.Param)]
+        main = tuple(node for node in script.body if not isinstance(node, nodes.Procedure))
+        self.main = _body("", main)
+        self.bodies = {name: _body(name, procedure.body) for name, procedure in self.procedures.items()}
+        self.everything = [*self.main.nodes, *(node for body in self.bodies.values() for node in body.nodes)]
+        self.uses_resume = any(isinstance(node, nodes.OnError) and node.action == "resume" for node in self.everything)
+        self.uses_on_error = any(isinstance(node, nodes.OnError) for node in self.everything)
+        self._suspends_keyword = suspends
+        self._name_variables()
+        self._find_suspending()
+        self._memory: dict[int, tuple[nodes.Node, bool]] = {}
+
+    def _name_variables(self) -> None:
+        """Variables of the run; *shared* are those that a procedure sees, the others belong to the main body alone."""
+        run = {name for node in self.main.nodes for name in _bound(node)}
+        locals_ = {name: frozenset(parameters_of(procedure)) for name, procedure in self.procedures.items()}
+        for name, body in self.bodies.items():
+            run |= {bound for node in body.nodes for bound in _bound(node)} - locals_[name]
+        seen: set[str] = set()
+        self.written_in: dict[str, frozenset[str]] = {}
+        for name, body in self.bodies.items():
+            used = {node.name for node in body.nodes if isinstance(node, nodes.Name)}
+            bound = {each for node in body.nodes for each in _bound(node)}
+            seen |= (used | bound) - locals_[name]
+            self.written_in[name] = frozenset(bound - locals_[name])
+        self.variables = run
+        self.shared = run & seen
+        self.written_by_procedures = frozenset().union(*self.written_in.values())
+
+    def _find_suspending(self) -> None:
+        """Bodies that need a frame of their own: they suspend, jump by label, or call one that does."""
+        self.framed: set[str] = set()
+        for name, body in self.bodies.items():
+            if any(self._needs_frame(node) for node in body.nodes):
+                self.framed.add(name)
+        grown = True
+        while grown:
+            grown = False
+            for name, body in self.bodies.items():
+                if name not in self.framed and any(self._calls_framed(node) for node in body.nodes):
+                    self.framed.add(name)
+                    grown = True
+        self.main_framed = any(self._needs_frame(node) or self._calls_framed(node) for node in self.main.nodes)
+
+    def _needs_frame(self, node: nodes.Node) -> bool:
+        if isinstance(node, nodes.Label | nodes.Goto):
+            return True
+        if isinstance(node, nodes.OnError):
+            return node.action == "goto"
+        return self._suspends_itself(node)
+
+    def _suspends_itself(self, node: nodes.Node) -> bool:
+        match node:
+            case nodes.Hear() | nodes.CallScript() | nodes.Sql():
+                return True
+            case nodes.Keyword(phrase=phrase):
+                return self._suspends_keyword(phrase)
+            case nodes.Call(name=name):
+                return name not in self.procedures and name not in FUNCTIONS and name != "exists"
+            case _:
+                return False
+
+    def _calls_framed(self, node: nodes.Node) -> bool:
+        return isinstance(node, nodes.Call) and node.name in self.framed
+
+    def suspends(self, node: nodes.Node) -> bool:
+        """Whether evaluating *node* may suspend the run."""
+        known = self._memory.get(id(node))
+        if known is None:
+            # The node is kept with the answer: ids of nodes that are gone would be given out again.
+            known = self._memory[id(node)] = (
+                node,
+                self._suspends_itself(node)
+                or self._calls_framed(node)
+                or any(self.suspends(inner) for inner in children(node)),
+            )
+        return known[1]
+
+
+def _body(name: str, statements: nodes.Body) -> _Body:
+    found: list[Any] = []
+    for statement in statements:
+        found.extend(nodes_of(statement))
+    return _Body(name, statements, found)
