@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from bus import codec
-from bus.errors import BusUnavailable, PartitionLost, QueryFailed, TooLarge, UnknownTopic
+from bus.errors import PartitionLost, QueryFailed, TooLarge, UnknownTopic
 from bus.protocol import (
     Batch,
     Claim,
@@ -41,6 +41,7 @@ from schemas.topics import TOPICS, Topic, partition_of
 __all__ = ["Disk", "MemoryBus", "MemorySubscription", "Statement"]
 
 MAX_BYTES: Final = 1 << 20
+POLL_S: Final = 0.2
 
 Tables = dict[str, dict[Any, Any]]
 Statement = Callable[[Tables, tuple[Any, ...]], Rows]
@@ -279,7 +280,12 @@ class MemorySubscription:
             deliveries = self._read(limit)
             if deliveries or acquired or revoked:
                 return Batch(deliveries, acquired, revoked)
-            await self._awake.wait()
+            # A wake-up may be lost where processes are several: then reading is late, that is all.
+            poll = asyncio.get_running_loop().call_later(POLL_S, self._awake.set)
+            try:
+                await self._awake.wait()
+            finally:
+                poll.cancel()
 
     def _read(self, limit: int) -> list[Delivery]:
         found: list[Delivery] = []
@@ -369,7 +375,9 @@ class _MemoryTransaction:
 
 
 class MemoryBus:
-    """One process over *disk*."""
+    """One process over *disk*. *subscriptions* is the class of its subscriptions."""
+
+    subscriptions: type[MemorySubscription] = MemorySubscription
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
@@ -377,12 +385,10 @@ class MemoryBus:
         self._subscriptions: list[MemorySubscription] = []
 
     async def breathe(self) -> None:
-        """Every call gives way once, as real I/O does; none goes on in a process that is dead."""
-        if self.crashed:
-            raise BusUnavailable("this process is dead")
+        """Every call gives way, as real I/O does, and none returns in a process that is dead."""
         await asyncio.sleep(0)
         if self.crashed:
-            raise BusUnavailable("this process is dead")
+            await asyncio.get_running_loop().create_future()
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
         records = self.disk.checked(outgoing)
@@ -393,7 +399,7 @@ class MemoryBus:
     async def subscribe(
         self, topic: str, *, group: str, start: Literal["committed", "end"] = "committed", most: int | None = None
     ) -> AsyncIterator[Subscription]:
-        subscription = MemorySubscription(self, topic, group, start, most)
+        subscription = self.subscriptions(self, topic, group, start, most)
         await self.breathe()
         subscription.join()
         self._subscriptions.append(subscription)

@@ -77,6 +77,9 @@ class _Held:
     running: int = 0
     leaving: bool = False
 
+    def can_move(self) -> bool:
+        return self.reached() > self.advanced
+
     def reached(self) -> int:
         """The position that may be made durable."""
         return next(iter(self.unfinished), self.end)
@@ -112,6 +115,7 @@ class PerformerRunner:
             around.idle.end()
 
     async def _serve(self, subscription: Subscription) -> None:
+        self._held.clear()
         async with asyncio.TaskGroup() as group:
             advancing = group.create_task(self._advance(subscription), name=f"{self._actor.name}/advance")
             backoff = self._around.backoff()
@@ -292,17 +296,11 @@ class PerformerRunner:
         """Positions follow what is finished: at once when one is, many together when they are many."""
         while True:
             async with self._changed:
-                await self._changed.wait_for(
-                    lambda: any(held.reached() > held.advanced for held in self._held.values())
-                )
+                await self._changed.wait_for(lambda: any(held.can_move() for held in self._held.values()))
             await self._insist(lambda: self._move(subscription, self._held))
 
     async def _move(self, subscription: Subscription, partitions: Mapping[int, _Held]) -> None:
-        moved = {
-            partition: (held, reached)
-            for partition, held in partitions.items()
-            if (reached := held.reached()) > held.advanced
-        }
+        moved = {partition: (held, held.reached()) for partition, held in partitions.items() if held.can_move()}
         if moved:
             await subscription.advance({partition: reached for partition, (_, reached) in moved.items()})
             for held, reached in moved.values():

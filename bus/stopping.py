@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
@@ -20,7 +20,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._said = asyncio.Event()
-        self._waits: set[asyncio.Timeout] = set()
+        self._waits: dict[asyncio.Timeout, None] = {}  # in order, so that a simulation can be repeated
         self._callbacks: list[Callable[[], None]] = []
 
     @property
@@ -42,12 +42,16 @@ class Stop:
         """Until somebody asks to stop."""
         await self._said.wait()
 
-    def on_request(self, callback: Callable[[], None]) -> None:
-        """Call *callback* with the request, or at once if it was made already."""
+    @contextmanager
+    def calls(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Inside, *callback* is called with the request, or at once if it was made before."""
         if self.requested:
             callback()
-        else:
-            self._callbacks.append(callback)
+        self._callbacks.append(callback)
+        try:
+            yield
+        finally:
+            self._callbacks.remove(callback)
 
     @asynccontextmanager
     async def interrupts(self) -> AsyncIterator[None]:
@@ -56,13 +60,13 @@ class Stop:
         scope = asyncio.timeout(0 if self.requested else None)
         try:
             async with scope:
-                self._waits.add(scope)
+                self._waits[scope] = None
                 yield
         except TimeoutError:
             if not scope.expired():
                 raise
         finally:
-            self._waits.discard(scope)
+            self._waits.pop(scope, None)
 
 
 @asynccontextmanager

@@ -77,12 +77,17 @@ async def run_worker(
     )
     loop = asyncio.get_running_loop()
     drain = asyncio.timeout(None)
+
+    def begin_drain() -> None:
+        drain.reschedule(loop.time() + options.drain_s)
+
     try:
-        async with drain, asyncio.TaskGroup() as group:
-            stop.on_request(lambda: drain.reschedule(loop.time() + options.drain_s))
-            for actor in actors:
-                for run in _runs(around, actor):
-                    group.create_task(run, name=actor.name)
+        async with drain:
+            with stop.calls(begin_drain):
+                async with asyncio.TaskGroup() as group:
+                    for actor in actors:
+                        for run in _runs(around, actor):
+                            group.create_task(run, name=actor.name)
     except TimeoutError:
         if not drain.expired():
             raise

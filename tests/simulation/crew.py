@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
@@ -11,9 +11,11 @@ from pydantic import BaseModel
 from bus.actor import Turn
 from bus.protocol import Outgoing
 from schemas.conversation import Message, MessageReady, MessageReceived, Person
+from schemas.dialog import AnswerGiven, Ended, RunAdvanced, Said
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
-from schemas.topics import CHANNEL_WEB, SESSION
+from schemas.schedule import TimerFired, TimerRequested
+from schemas.topics import BASIC, CHANNEL_WEB, SCHEDULE, SESSION
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 _NAMES = UUID("00000000-0000-0000-0000-000000000001")
@@ -78,3 +80,85 @@ class Counter:
             MessageReady,
             message=Message(seq=seq, id=turn.new_id("answer"), role="bot", text=text, at=turn.event.at),
         )
+
+
+class Hosted(BaseModel):
+    """A conversation: its next number, and which messages of the person are known."""
+
+    seq: int = 0
+    ids: list[str] = []
+
+
+class Host:
+    """
+    A session in small: numbers what both sides say, has ``Echo`` answer, and answers 'later …' after half a minute.
+    """
+
+    name = topic = SESSION
+    state = Hosted
+
+    def decide(self, turn: Turn, state: Hosted | None) -> Hosted:
+        state = state or Hosted()
+        event = turn.event
+        match event:
+            case MessageReceived() if event.message_id not in state.ids:
+                state.ids.append(event.message_id)
+                self.show(turn, state, "user", event.text)
+                if event.text.startswith("later "):
+                    turn.emit(
+                        SCHEDULE,
+                        TimerRequested,
+                        timer=event.text,
+                        due_at=event.at + timedelta(seconds=30),
+                        reply_to=SESSION,
+                    )
+                else:
+                    turn.emit(BASIC, AnswerGiven, run=turn.new_id("run"), text=event.text, reply_to=SESSION)
+            case RunAdvanced(acts=acts):
+                for act in acts:
+                    assert isinstance(act, Said)
+                    self.show(turn, state, "bot", act.text)
+            case TimerFired(timer=timer):
+                self.show(turn, state, "bot", timer)
+            case _:
+                pass
+        return state
+
+    def show(self, turn: Turn, state: Hosted, role: Literal["user", "bot"], text: str) -> None:
+        state.seq += 1
+        turn.emit(
+            CHANNEL_WEB,
+            MessageReady,
+            partition=0,
+            message=Message(
+                seq=state.seq, id=turn.new_id(f"{role}/{state.seq}"), role=role, text=text, at=turn.event.at
+            ),
+        )
+
+
+class Echoed(BaseModel):
+    """How many answers were given."""
+
+    count: int = 0
+
+
+class Echo:
+    """Says everything twice, in two events, and counts."""
+
+    name = topic = BASIC
+    state = Echoed
+
+    def decide(self, turn: Turn, state: Echoed | None) -> Echoed:
+        state = state or Echoed()
+        if isinstance(turn.event, AnswerGiven):
+            for _ in range(2):
+                state.count += 1
+                turn.emit(
+                    turn.event.reply_to or SESSION,
+                    RunAdvanced,
+                    run=turn.event.run,
+                    script="echo",
+                    acts=(Said(text=f"{state.count} {turn.event.text}"),),
+                    outcome=Ended(),
+                )
+        return state

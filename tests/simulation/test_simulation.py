@@ -1,0 +1,67 @@
+"""Conversations in many worlds that fail in many ways: what people see is always the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from simulation.crew import Echo, Host
+from simulation.faults import NO_FAULTS, Faults
+from simulation.world import World, check, simulate
+
+from actors.schedule import ScheduleActor
+from bus.actor import Decider
+
+SEEDS = 200
+CLIENTS = 3
+EXPECTED = ["1 one", "2 one", "3 two", "4 two", "later three", "5 four", "6 four"]
+
+
+def actors() -> Sequence[Decider[Any]]:
+    return [Host(), Echo(), ScheduleActor()]
+
+
+async def talk(world: World) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number in range(CLIENTS):
+            group.create_task(_one_talks(world, f"client {number}"))
+
+
+async def _one_talks(world: World, name: str) -> None:
+    client = world.client(name)
+    await client.say("one")
+    await client.hears(2)
+    await client.say("two")
+    await client.hears(4)
+    await client.say("later three")
+    await client.hears(5)
+    await client.say("four")
+    await client.hears(7)
+
+
+def expected() -> dict[str, list[str]]:
+    return {f"client {number}": EXPECTED for number in range(CLIENTS)}
+
+
+def test_without_faults() -> None:
+    check(simulate(0, actors, talk, NO_FAULTS, processes=1), expected())
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 20))
+def test_everybody_is_answered_once_and_in_order(first: int) -> None:
+    for seed in range(first, first + 20):
+        try:
+            check(simulate(seed, actors, talk, Faults()), expected())
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_same_seed_same_bytes(seed: int) -> None:
+    once, again = (simulate(seed, actors, talk, Faults()) for _ in range(2))
+    assert once.log == again.log, f"seed {seed}"
+    assert once.crashes == again.crashes
+    assert simulate(seed + 1000, actors, talk, Faults()).log != once.log
