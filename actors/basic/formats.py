@@ -22,6 +22,9 @@ _TAG: Final = re.compile(r"\[([A-Za-z]{2})(?:[-_]([A-Za-z]{2}))?\]$")
 _TOKEN: Final = re.compile(
     r"YYYY|yyyy|YY|yy|MMMM|MMM|MM|M|dddd|DDDD|ddd|DDD|DD|dd|D|d|HH|H|hh|h|mm|m|ss|s|fff|AM/PM|am/pm|tt", re.ASCII
 )
+_TOKENS: Final = re.compile(f"(?:{_TOKEN.pattern})+")
+_PIECE: Final = re.compile(rf"(?<![^\W\d_])(?P<word>[a-zß-ÿ]{{2,}})(?![^\W\d_])|{_TOKEN.pattern}")
+"""A token, or a word in small letters: ``de`` and ``at`` are words, for their letters are not all tokens."""
 _DATE_LETTERS: Final = re.compile(r"[YyMDdHhms]")
 _SHORT: Final = re.compile(r"[YmdHis]")
 _DOUBLED: Final = re.compile(r"([A-Za-z])\1")
@@ -126,6 +129,12 @@ def _dated(moment: date, mask: str, tongue: _Tongue) -> str:
 
     def part(found: re.Match[str]) -> str:
         token = found[0]
+        if found["word"]:
+            return _TOKEN.sub(part_of_time, token) if _TOKENS.fullmatch(token) else token
+        return part_of_time(found)
+
+    def part_of_time(found: re.Match[str]) -> str:
+        token = found[0]
         match token:
             case "YYYY" | "yyyy":
                 return f"{at.year:04}"
@@ -151,7 +160,7 @@ def _dated(moment: date, mask: str, tongue: _Tongue) -> str:
         }[token[0]]  # fmt: skip
         return f"{number:02}" if len(token) == 2 else str(number)
 
-    return _TOKEN.sub(part, mask)
+    return _PIECE.sub(part, mask)
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------
