@@ -80,8 +80,7 @@ class _KafkaTransaction:
         return self._inner.savepoint()
 
     async def commit(self, turns: Turns) -> None:
-        await self._inner.commit(turns)
-        self._outbox.send(turns, self._inner.kept)
+        self._outbox.send(turns, await self._inner.commit(turns))
 
 
 class KafkaBus:
@@ -102,8 +101,8 @@ class KafkaBus:
         self._bootstrap = bootstrap
         self._options = options
         self._topics = topics
-        self._database = database
-        self._store = store
+        self.database = database
+        self.store = store
         self._writer = writer
         self._outbox = outbox
         self._members = members
@@ -151,8 +150,8 @@ class KafkaBus:
             id_,
             partitions,
             group,
-            database=self._database,
-            store=self._store,
+            database=self.database,
+            store=self.store,
             outbox=self._outbox,
             make_reader=partial(
                 Reader,
@@ -189,27 +188,27 @@ class KafkaBus:
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         """As ``Bus.load``."""
-        return await self._store.load(actor, keys)
+        return await self.store.load(actor, keys)
 
     async def commit(self, turns: Turns) -> None:
         """As ``Bus.commit``: the events are in the outbox, and on their way to Kafka."""
         await self._outbox.wait_room()
-        self._outbox.send(turns, await self._store.commit(turns))
+        self._outbox.send(turns, await self.store.commit(turns))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """As ``Bus.transaction``."""
         await self._outbox.wait_room()
-        async with self._store.transaction() as inner:
+        async with self.store.transaction() as inner:
             yield _KafkaTransaction(inner, self._outbox)
 
     async def resource(self, digest: str) -> bytes | None:
         """As ``Bus.resource``."""
-        return await self._store.resource(digest)
+        return await self.store.resource(digest)
 
     async def count_attempt(self, group: str, topic: str, partition: int, offset: int) -> int:
         """As ``Bus.count_attempt``."""
-        return await self._store.count_attempt(group, topic, partition, offset)
+        return await self.store.count_attempt(group, topic, partition, offset)
 
     @property
     def stalled(self) -> list[str]:

@@ -23,7 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-__all__ = ["VERSION", "KafkaMissingError", "KafkaServer", "kafka_server"]
+import pytest
+
+__all__ = ["VERSION", "KafkaMissingError", "KafkaServer", "kafka_server", "require_kafka"]
 
 VERSION: Final = "4.1.1"
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
@@ -278,6 +280,13 @@ def kafka_server(*, heap_mb: int = 256) -> Iterator[KafkaServer]:
         if server is not None:
             server.stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def require_kafka() -> None:
+    """Without Java or Maven the test is left out, and says so; where ``CI`` is set that is a failure."""
+    missing = [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+    if missing and not os.environ.get("CI"):
+        pytest.skip(f"Apache Kafka needs Java 17 and Maven: {' and '.join(missing)} not found")
 
 
 def _main() -> None:
