@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -15,8 +15,10 @@ from bus.clock import SystemClock
 from bus.errors import BusUnavailable
 from bus.protocol import Bus, Clock
 from edge import problems
+from edge.api import Api
 from edge.directory import BotDirectory
 from edge.headers import SecurityHeaders
+from edge.health import Check, Health
 from edge.hub import Hub
 from edge.limits import Addresses
 from edge.metrics import Metrics
@@ -53,6 +55,7 @@ def create_app(
     metrics: Metrics | None = None,
     bots_hint: Callable[[], str] = lambda: "",
     problems_of: Callable[[str], Sequence[str]] = lambda _bot: (),
+    checks: Mapping[str, Check] | None = None,
 ) -> Edge:
     """
     The application of one edge process. Its lifespan listens on the log.
@@ -61,10 +64,12 @@ def create_app(
         token_keys: keys that sign the clients' tokens, the newest last.
         bots_hint: what to tell an author who sees no bots, '' for nothing.
         problems_of: what is wrong with the newest edit of a bot, for its author.
+        checks: what else has to be there for ``/health/ready``: a name, and a function that says what is wrong with it.
     """
     metrics = metrics or Metrics()
+    clock = clock or SystemClock()
     directory = BotDirectory(reader)
-    hub = Hub(bus, clock or SystemClock(), directory.version_of, metrics)
+    hub = Hub(bus, clock, directory.version_of, metrics)
     addresses = Addresses(settings)
     tokens = Tokens(token_keys, settings.token_max_age_s)
     chat = WebChat(hub, reader, directory, tokens, addresses, metrics, settings)
@@ -77,9 +82,11 @@ def create_app(
             for task in tasks:
                 task.cancel()
 
+    api = Api(bus, hub, reader, directory, tokens, addresses, settings, clock)
+    health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics)
     pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
     http = Starlette(
-        routes=pages.routes(),
+        routes=[*pages.routes(), *api.routes(), *health.routes()],
         middleware=[Middleware(SecurityHeaders, embed_in=settings.embed_in)],
         lifespan=lifespan,
         exception_handlers={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,8 @@ __all__ = ["BotDirectory", "BotFace"]
 log = structlog.get_logger()
 
 _KEPT_FACES: Final = 256
+_PAGE: Final = 1_000
+_SHARE: Final = 50  # looking takes at most a fiftieth of the time, however many bots there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class BotDirectory:
         self._faces: OrderedDict[str, BotFace] = OrderedDict()
         self._nudged = asyncio.Event()
         self.loaded = False
+        self._trouble = "the list of bots has not been read yet"
+
+    async def check(self) -> str:
+        """For ``/health/ready``."""
+        return self._trouble
 
     def version_of(self, bot: str) -> str:
         """The version in force; '' if there is no such bot."""
@@ -66,12 +74,20 @@ class BotDirectory:
 
     async def refresh(self) -> None:
         """Look now. Raises ``BusUnavailable``."""
-        found = {bot.name: bot.version for bot in await self._reader.bots()}
+        found: dict[str, str] = {}
+        after = ""
+        while True:
+            page = await self._reader.bots(after, _PAGE)
+            found.update((bot.name, bot.version) for bot in page)
+            if len(page) < _PAGE:
+                break
+            after = page[-1].name
         for bot, version in found.items():
             if not self.loaded or self._versions.get(bot) != version:
                 log.debug("bot_version_in_force", bot=bot, version=version)
         self._versions = found
         self.loaded = True
+        self._trouble = ""
 
     async def face(self, bot: str) -> BotFace | None:
         """Title and theme of the version in force, None if there is no such bot. Raises ``BusUnavailable``."""
@@ -99,14 +115,16 @@ class BotDirectory:
         """Keep up to date until cancelled. While the store is away, what is known stays."""
         while True:
             self._nudged.clear()
+            begin = time.monotonic()
             try:
                 await self.refresh()
             except BusUnavailable as failure:
-                log.debug("bots_not_read", reason=str(failure))
-            except BusError:
+                self._trouble = f"the list of bots cannot be read: {failure}"
+            except BusError as failure:
+                self._trouble = f"the list of bots cannot be read: {failure}"
                 log.exception("bots_not_read")
             try:
-                async with asyncio.timeout(self._poll_s):
+                async with asyncio.timeout(max(self._poll_s, _SHARE * (time.monotonic() - begin))):
                     await self._nudged.wait()
             except TimeoutError:
                 continue

@@ -81,6 +81,12 @@ class Hub:
             raise BusUnavailable("this edge has just lost its slot on channel.web")
         return self._slot
 
+    async def check(self) -> str:
+        """For ``/health/ready``."""
+        return (
+            "" if self._slot is not None else "no slot on channel.web: the log cannot be read, or all slots are taken"
+        )
+
     @contextmanager
     def listen(self, session: str, listener: Listener) -> Iterator[None]:
         """Hand *listener* what comes for *session*."""

@@ -223,7 +223,7 @@ def _words(request: Request) -> tuple[str, dict[str, str]]:
 def _card(face: BotFace) -> str:
     about = f'<span class="about">{escape(face.about)}</span>' if face.about else ""
     return (
-        f'<li><a class="bot" href="/chat/{escape(face.name)}">'
+        f'<li><a class="card" href="/chat/{escape(face.name)}">'
         f'<span class="avatar" aria-hidden="true">{escape(face.title[0])}</span>'
         f'<span class="words"><strong>{escape(face.title)}</strong>{about}</span></a></li>'
     )

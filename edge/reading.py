@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
 
+from bus.protocol import DeadLetter
 from schemas.conversation import Message
 
-__all__ = ["BotRow", "Reader"]
+__all__ = ["BotRow", "ConversationRow", "Fate", "LetterRow", "Reader", "VersionRow"]
+
+Fate = Literal["waiting", "redriven", "discarded"]
 
 
 class BotRow(Protocol):
@@ -17,6 +22,39 @@ class BotRow(Protocol):
     def name(self) -> str: ...
     @property
     def version(self) -> str: ...
+
+
+class VersionRow(Protocol):
+    """A version of a bot and when it was put in force."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def published_at(self) -> datetime: ...
+
+
+class ConversationRow(Protocol):
+    """A conversation that was opened."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def bot(self) -> str: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def opened_at(self) -> datetime: ...
+    @property
+    def newest_seq(self) -> int: ...
+
+
+class LetterRow(Protocol):
+    """A dead letter and what became of it."""
+
+    @property
+    def letter(self) -> DeadLetter: ...
+    @property
+    def fate(self) -> Fate: ...
 
 
 class Reader(Protocol):
@@ -30,10 +68,34 @@ class Reader(Protocol):
         """The newest entry's number; 0 for a conversation without entries, or none."""
         ...
 
-    async def bots(self) -> Sequence[BotRow]:
-        """All bots."""
+    async def conversations(
+        self, bot: str | None = None, *, before: tuple[datetime, UUID] | None = None, limit: int = 100
+    ) -> Sequence[ConversationRow]:
+        """Newest first; *before* is (opened_at, id) of the last one of the page before."""
+        ...
+
+    async def bots(self, after: str = "", limit: int = 10_000) -> Sequence[BotRow]:
+        """Bots by name, those after *after*."""
+        ...
+
+    async def versions(self, name: str, limit: int = 100) -> Sequence[VersionRow]:
+        """The versions of a bot, newest first."""
         ...
 
     async def resource(self, digest: str) -> bytes | None:
         """The package of a bot version, None if there is none."""
+        ...
+
+    async def dead_letters(
+        self, fate: Fate | None = "waiting", *, before: tuple[datetime, UUID] | None = None, limit: int = 100
+    ) -> Sequence[LetterRow]:
+        """Newest first; *before* is (at, id) of the last one of the page before. ``fate=None``: all of them."""
+        ...
+
+    async def dead_letter(self, id_: UUID) -> LetterRow | None:
+        """One dead letter, None if there is none."""
+        ...
+
+    async def decide_letter(self, id_: UUID, fate: Literal["redriven", "discarded"], at: datetime) -> bool:
+        """Note what became of a letter that waits; False if it does not (any more)."""
         ...

@@ -20,9 +20,11 @@ class EdgeSettings(BaseModel):
     token_max_age_s: int = Field(default=30 * 24 * 3600, gt=0, description="how long a conversation can be resumed")
     max_text_chars: int = Field(default=10_000, gt=0, description="longest message of a person")
     max_frame_bytes: int = Field(default=65_536, gt=0, description="largest frame or request body of a client")
-    messages_per_s: float = Field(default=10, ge=0, description="of one socket or one API conversation")
+    messages_per_s: float = Field(default=10, ge=0, description="of one socket")
     message_burst: int = Field(default=30, gt=0)
-    address_messages_per_s: float = Field(default=200, ge=0, description="of all sockets of one network address")
+    address_messages_per_s: float = Field(
+        default=200, ge=0, description="of all sockets and API calls of one network address"
+    )
     address_message_burst: int = Field(default=1_000, gt=0)
     sockets_per_address: int = Field(default=500, ge=0, description="0 for no limit")
     max_sockets: int = Field(default=20_000, gt=0, description="open sockets of the process")

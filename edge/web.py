@@ -32,6 +32,7 @@ from edge.problems import refuse_upgrade
 from edge.reading import Reader
 from edge.settings import EdgeSettings
 from edge.tokens import BadToken, Ticket, Tokens
+from edge.transcript import stretch
 from schemas.conversation import (
     ConversationAttached,
     ConversationOpened,
@@ -55,7 +56,6 @@ POLICY: Final = 1008
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
-_PAGE: Final = 200
 _PENDING: Final = 1_000
 _TYPING_EVERY_S: Final = 2.0
 _RETRY_AFTER_S: Final = 2.0
@@ -327,14 +327,15 @@ class _Socket:
     async def _entry(self, event: MessageReady) -> None:
         """The next entry of the transcript; what is missing before it is fetched first."""
         entry = event.message
-        own = event.client_id is not None and self._pending is not None and event.client_id in self._pending
-        if entry.seq > self._sent + 1:
-            await self._fill(entry.seq - 1)
+        client_id = event.client_id
+        own = client_id is not None and self._pending is not None and client_id in self._pending
+        # A repeat names the entry, and need not have its text: others read that from the transcript.
+        await self._fill(entry.seq if event.repeat and not own else entry.seq - 1)
         if own:
-            assert event.client_id is not None
+            assert client_id is not None
             assert self._pending is not None
-            del self._pending[event.client_id]
-            await self._frame(frames.ack(event.client_id, entry.seq))
+            del self._pending[client_id]
+            await self._frame(frames.ack(client_id, entry.seq))
         elif entry.seq > self._sent:
             await self._frame(frames.message(entry))
             self._chat.metrics.shown()
@@ -342,16 +343,13 @@ class _Socket:
 
     async def _fill(self, upto: int) -> None:
         """Send what the transcript has from the last sent entry to *upto*."""
-        while self._sent < upto:
-            limit = min(_PAGE, upto - self._sent)
-            page = await self._chat.reader.transcript(self._session, self._sent, limit)
-            for entry in page:
-                if entry.seq <= upto:
-                    await self._frame(frames.message(entry))
-                    self._chat.metrics.shown()
-                    self._sent = entry.seq
-            if len(page) < limit:
-                self._sent = upto  # the rest is no longer kept
+        if self._sent >= upto:
+            return
+        async for entry in stretch(self._chat.reader, self._session, self._sent, upto):
+            await self._frame(frames.message(entry))
+            self._chat.metrics.shown()
+            self._sent = entry.seq
+        self._sent = upto
 
     def _end(self, code: int) -> None:
         """Close the socket, from outside of its reader; the client resumes with what it has."""
