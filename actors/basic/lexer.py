@@ -8,7 +8,6 @@ A mistake never stops it: it is noted in ``problems`` and the lexer goes on behi
 
 from __future__ import annotations
 
-import os.path
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -114,10 +113,43 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 # An apostrophe behind one of these words begins a string, if it is closed on the line.
 _OPERAND_WORDS = frozenset(
-    """
-    and or xor not is in like ilike contains matches between mod with to step as by where using if elseif while until
-    return case select switch each call set description default enum format on
-    """.split()
+    [
+        "and",
+        "or",
+        "xor",
+        "not",
+        "is",
+        "in",
+        "like",
+        "ilike",
+        "contains",
+        "matches",
+        "between",
+        "mod",
+        "with",
+        "to",
+        "step",
+        "as",
+        "by",
+        "where",
+        "using",
+        "if",
+        "elseif",
+        "while",
+        "until",
+        "return",
+        "case",
+        "select",
+        "switch",
+        "each",
+        "call",
+        "set",
+        "description",
+        "default",
+        "enum",
+        "format",
+        "on",
+    ]
 )
 _CLOSERS = frozenset([")", "]", "}"])
 
@@ -439,7 +471,7 @@ class _Lexer:
 
     def block_parts(self, raw: str, position: int) -> tuple[str | Hole, ...]:
         lines = raw.removesuffix("\n").split("\n")
-        margin = os.path.commonprefix([line[: len(line) - len(line.lstrip())] for line in lines if line.strip()])
+        margin = _common_margin([line for line in lines if line.strip()])
         full = [number for number, line in enumerate(lines) if line.strip()]
         place = (self.line, self.line_start)
         parts: list[str | Hole] = []
@@ -469,3 +501,13 @@ class _Lexer:
                 position = found + 3
             else:
                 position = self.hole(found, end, parts, texts, strict=False)
+
+
+def _common_margin(lines: list[str]) -> str:
+    """The blanks that all *lines* begin with."""
+    if not lines:
+        return ""
+    # What the smallest and the largest begin with, all between them begin with too.
+    low, high = min(lines), max(lines)
+    same = next((place for place, letter in enumerate(low) if high[place : place + 1] != letter), len(low))
+    return low[: min(same, len(low) - len(low.lstrip()))]

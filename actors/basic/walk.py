@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 
 from actors.basic import nodes
 
 __all__ = ["children", "height", "nodes_of"]
 
 
-@cache
-def _names(kind: type[nodes.Node]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.name != "at")
+_NAMES = {
+    kind: tuple(field.name for field in fields(kind) if field.name != "at")
+    for kind in vars(nodes).values()
+    if isinstance(kind, type) and issubclass(kind, nodes.Node)
+}
 
 
 def children(node: nodes.Node) -> Iterator[nodes.Node]:
     """The nodes directly below *node*, in order of the source."""
-    for name in _names(type(node)):
+    for name in _NAMES[type(node)]:
         value = getattr(node, name)
         if isinstance(value, nodes.Node):
             yield value

@@ -17,11 +17,58 @@ CONTINUES_QUERY = frozenset({"where", "order by", "group by", "having", "limit",
 """A line that begins so belongs to the inline SELECT before it."""
 
 HEAR_TYPES = frozenset(
-    """
-    any string text integer int number float decimal double money currency amount boolean bool email name date hour
-    time mobile phone telephone zipcode zip cep postalcode language url link uuid guid color cpf cnpj creditcard card
-    password secret login auth file document image photo video audio voice qrcode qr menu
-    """.split()
+    [
+        "any",
+        "string",
+        "text",
+        "integer",
+        "int",
+        "number",
+        "float",
+        "decimal",
+        "double",
+        "money",
+        "currency",
+        "amount",
+        "boolean",
+        "bool",
+        "email",
+        "name",
+        "date",
+        "hour",
+        "time",
+        "mobile",
+        "phone",
+        "telephone",
+        "zipcode",
+        "zip",
+        "cep",
+        "postalcode",
+        "language",
+        "url",
+        "link",
+        "uuid",
+        "guid",
+        "color",
+        "cpf",
+        "cnpj",
+        "creditcard",
+        "card",
+        "password",
+        "secret",
+        "login",
+        "auth",
+        "file",
+        "document",
+        "image",
+        "photo",
+        "video",
+        "audio",
+        "voice",
+        "qrcode",
+        "qr",
+        "menu",
+    ]
 )
 """The words that may follow ``HEAR x AS``; any other word there is a variable that holds a list of options."""
 
@@ -107,7 +154,7 @@ def row(
     function: str | None = None,
     works: bool = False,
 ) -> Row:
-    """A row as the tables write it: *most* defaults to *least*; *works*: its handler is there, named like the phrase."""
+    """A row as the tables write it: *most* defaults to *least*; *works*: its handler exists, named like the phrase."""
     handler = phrase.replace(" ", "_") if works else None
     return Row(
         phrase,
@@ -186,7 +233,7 @@ class KeywordTable:
 
         A word with ``_`` counts as the words between, and is taken whole or not at all.
         """
-        found = []
+        found: list[tuple[Row, int]] = []
         branch = self._root
         for count, word in enumerate(words, start=1):
             for part in word.split("_") if "_" in word else (word,):

@@ -6,6 +6,8 @@ One class in layers: ``Cursor`` (tokens), ``Expressions``, ``Declarations``, ``S
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from actors.basic import nodes
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.keywords import TABLE, KeywordTable
@@ -59,7 +61,7 @@ def _names(tokens: list[Token]) -> tuple[frozenset[str], frozenset[str]]:
     procedures: set[str] = set()
     assigned: set[str] = set()
     fresh = True
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.kind == WORD:
             if fresh and token.value in ("sub", "function") and following.kind == WORD:
                 procedures.add(str(following.value))

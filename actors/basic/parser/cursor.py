@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -22,7 +23,27 @@ MAX_EXPRESSION_HEIGHT = 200
 MAX_BLOCK_DEPTH = 40
 """How deep blocks (IF, FOR, …) may stand in each other."""
 
-RESERVED = frozenset("if then else elseif end for next while wend do loop and or not true false null".split())
+RESERVED = frozenset(
+    [
+        "if",
+        "then",
+        "else",
+        "elseif",
+        "end",
+        "for",
+        "next",
+        "while",
+        "wend",
+        "do",
+        "loop",
+        "and",
+        "or",
+        "not",
+        "true",
+        "false",
+        "null",
+    ]
+)
 """The only words that can never be variables."""
 
 
@@ -35,7 +56,7 @@ class Failure(Exception):  # noqa: N818, not an error to a caller: it ends the s
         self.rewind = rewind
 
 
-class Cursor:
+class Cursor(ABC):  # noqa: B024, its layers are what is abstract
     """
     The current token and the words around it.
 
@@ -50,6 +71,7 @@ class Cursor:
         self.index = 0
         self.tok = self.tokens[0]
         self.brackets = 0
+        self.opened: list[int] = []  # where the brackets stand that are open
         self.nesting = 0
         self.problems: list[Problem] = []
         self.notes: list[nodes.Note] = []
@@ -189,6 +211,13 @@ class Cursor:
     def fail(self, message: str, at: Span | None = None, hint: str = "", rewind: int | None = None) -> NoReturn:
         """Give up this statement. *rewind*: the token behind whose line reading goes on; else that of the problem."""
         raise Failure(Problem("error", message, at or self.tok.at, hint, self.name), rewind)
+
+    def unclosed(self, opening: int) -> Failure:
+        """The failure of a bracket that is not closed; reading goes on behind its line."""
+        bracket = self.tokens[opening]
+        wanted = {"(": ")", "[": "]"}.get(bracket.text, "}")
+        message = f"this {bracket.text} is not closed"
+        return Failure(Problem("error", message, bracket.at, f"it needs {wanted}", self.name), opening)
 
     def deeper(self) -> None:
         """Count one more level of nesting; the caller takes it back."""

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import cast
 
 from actors.basic import nodes
 from actors.basic.lexer import EOF, NEWLINE, NUMBER, REST, STRING, WORD, Token
 from actors.basic.nodes import Expr, Span
-from actors.basic.parser.expressions import Expressions
+from actors.basic.parser.operands import Operands
 
 __all__ = ["Declarations"]
 
 
-class Declarations(Expressions):
+class Declarations(Operands):
     """Reads what is declared, not done."""
 
-    recovering: Callable[[Callable[[], None]], None]
+    @abstractmethod
+    def recovering(self, read: Callable[[], None]) -> None:
+        """Do *read*; if it fails note the problem and go on at the end of a line."""
 
     def plain_text(self, what: str) -> str:
         """Take a text without ``${…}``."""
