@@ -33,7 +33,10 @@ def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Scrip
     reader.procedures, reader.assigned = _names(lexed.tokens)
     reader.functions = _functions()
     body = reader.script_body()
-    problems = _ordered([*lexed.problems, *reader.problems])
+    # What the parser says of a line that the lexer could not read is only an echo.
+    unread = {problem.at.line for problem in lexed.problems}
+    echoless = [problem for problem in reader.problems if problem.at.line not in unread]
+    problems = _ordered([*lexed.problems, *echoless])
     if problems:
         raise ScriptErrors(problems)
     warnings = [nodes.Note(warning.at, warning.message, warning.hint) for warning in lexed.warnings]

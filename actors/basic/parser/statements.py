@@ -79,7 +79,6 @@ class Statements(Events):
         at = self.tok.at
         target = self._target()
         sign = self.advance().text
-        self.skip_newlines()
         operator = cast("Literal['+', '-', '*', '/'] | None", sign[0] if len(sign) == 2 else None)
         return nodes.Assign(at, target, self.expression(), operator)
 
@@ -112,7 +111,7 @@ class Statements(Events):
             clauses = self.clauses(row)
             if row.loose and clauses:  # the clauses may stand in the midst of the arguments
                 arguments += self.arguments(row, read)
-            self.check_count(row, len(arguments), token.at)
+            self.check_count(row, len(arguments) + self.is_sign(","), token.at)
             expression = self._made(row, token, arguments, clauses)
         for clause in row.clauses:
             if clause.value == "target" and self.take_words(clause.word):
@@ -276,7 +275,7 @@ class Statements(Events):
     def _unknown_word(self, token: Token) -> str:
         """A hint for a statement that begins with a word that means nothing."""
         words = {row.phrase.split(" ", 1)[0] for row in self.table} | RESERVED | _READERS.keys() | self.procedures
-        close = nearest(cast(str, token.value), words)
+        close = nearest(cast(str, token.value), words - {token.value})
         return f"did you mean {close.upper()}?" if close else ""
 
 
