@@ -70,10 +70,31 @@ def _timers_next(tables: Tables, values: tuple[Any, ...]) -> Rows:
     return [{"due_at": min((row[4] for row in rows if row[0] in partitions and row[4] > after), default=None)}]
 
 
+def _memory_write(table: str) -> Statement:
+    def write(tables: Tables, values: tuple[Any, ...]) -> Rows:
+        *place, value = values
+        tables.setdefault(table, {})[tuple(place)] = value
+        return ()
+
+    return write
+
+
+def _memory_get(table: str) -> Statement:
+    def get(tables: Tables, values: tuple[Any, ...]) -> Rows:
+        value = tables.get(table, {}).get(values)
+        return [] if value is None else [{"value": value}]
+
+    return get
+
+
 STATEMENTS: Final[Mapping[str, Statement]] = {
     "timers.write": _timers_write,
     "timers.due": _timers_due,
     "timers.next": _timers_next,
+    "bot_memory.write": _memory_write("bot_memory"),
+    "bot_memory.get": _memory_get("bot_memory"),
+    "user_memory.write": _memory_write("user_memory"),
+    "user_memory.get": _memory_get("user_memory"),
 }
 
 
@@ -87,21 +108,21 @@ class _Group:
     clean: dict[int, bool] = field(default_factory=dict)
 
     def balance(self) -> None:
-        """Give what is free to whoever has least; ask those who have more than their share to let go of some."""
+        """Ask those who have more than their share to let go of some; give what is free to whoever has least."""
         if not self.members:
             return
-        least = self.topic.partitions // len(self.members)
+        share = self.topic.partitions // len(self.members)
+        if any(len(member.owned) < member.fair(share) for member in self.members):
+            for member in self.members:
+                spare = len(member.owned) - len(member.leaving) - share
+                for partition in sorted(member.owned - member.leaving, reverse=True)[: max(spare, 0)]:
+                    member.ask_back(partition)
         for partition in range(self.topic.partitions):
             if partition not in self.owners:
                 open_to = [member for member in self.members if member.has_room()]
                 if open_to:
                     poorest = min(open_to, key=lambda member: (len(member.owned), member.number))
                     self.give(partition, poorest)
-        if any(len(member.owned) < member.fair(least) for member in self.members):
-            for member in self.members:
-                spare = len(member.owned) - len(member.leaving) - least
-                for partition in sorted(member.owned - member.leaving, reverse=True)[: max(spare, 0)]:
-                    member.ask_back(partition)
 
     def give(self, partition: int, member: MemorySubscription) -> None:
         self.owners[partition] = member
@@ -135,6 +156,7 @@ class Disk:
         self.log: dict[str, list[list[Record]]] = {
             topic.name: [[] for _ in range(topic.partitions)] for topic in self.topics.values()
         }
+        self.begins: dict[tuple[str, int], int] = {}  # offset of the first record, where older ones were dropped
         self.positions: dict[tuple[str, str, int], int] = {}
         self.states: dict[tuple[str, str], Stored] = {}
         self.tables: Tables = {}
@@ -160,6 +182,26 @@ class Disk:
             if topic_name in touched:
                 for member in group.members:
                     member.wake()
+
+    def drop_old(self) -> None:
+        """Retention takes all that is in the log now."""
+        for topic, partitions in self.log.items():
+            for partition, records in enumerate(partitions):
+                self.begins[topic, partition] = self.end_of(topic, partition)
+                records.clear()
+
+    def end_of(self, topic: str, partition: int) -> int:
+        """The offset of the next record."""
+        return self.begins.get((topic, partition), 0) + len(self.log[topic][partition])
+
+    def read(self, topic: str, partition: int, begin: int, limit: int) -> list[Delivery]:
+        """At most *limit* records from offset *begin* on, or from the first that is still there."""
+        first = self.begins.get((topic, partition), 0)
+        begin = max(begin, first)
+        records = self.log[topic][partition][begin - first : begin - first + limit]
+        return [
+            Delivery(topic, partition, offset, codec.decode(record)) for offset, record in enumerate(records, begin)
+        ]
 
     def group(self, topic: str, group: str) -> _Group:
         if topic not in self.topics:
@@ -242,7 +284,7 @@ class MemorySubscription:
     def receive(self, partition: int, *, clean: bool) -> None:
         position = self.bus.disk.positions.get((self._group_name, self._topic, partition), 0)
         if self._start == "end":
-            position = len(self.bus.disk.log[self._topic][partition])
+            position = self.bus.disk.end_of(self._topic, partition)
         self.owned.add(partition)
         self._cursors[partition] = position
         self._turn.append(partition)
@@ -250,8 +292,17 @@ class MemorySubscription:
         self.wake()
 
     def ask_back(self, partition: int) -> None:
-        self.leaving.add(partition)
-        self._stop_reading(partition)
+        """The process is asked to release it; if it has not heard of having it, it need not hear of this either."""
+        unheard = next((claim for claim in self._acquired if claim.partition == partition), None)
+        if unheard is None:
+            self.leaving.add(partition)
+            self._stop_reading(partition)
+        else:
+            self._acquired.remove(unheard)
+            self._cursors.pop(partition)
+            self._turn.remove(partition)
+            self.owned.discard(partition)
+            self._group.free(partition, clean=unheard.clean)
 
     def lose(self, partition: int) -> None:
         """The partition has gone to another, whatever this process believes."""
@@ -289,19 +340,15 @@ class MemorySubscription:
 
     def _read(self, limit: int) -> list[Delivery]:
         found: list[Delivery] = []
-        log = self.bus.disk.log[self._topic]
         for _ in range(len(self._turn)):
             if len(found) >= limit:
                 break
             partition = self._turn[0]
             self._turn.rotate(-1)
-            begin = self._cursors[partition]
-            end = min(len(log[partition]), begin + limit - len(found))
-            found.extend(
-                Delivery(self._topic, partition, offset, codec.decode(log[partition][offset]))
-                for offset in range(begin, end)
-            )
-            self._cursors[partition] = max(begin, end)
+            part = self.bus.disk.read(self._topic, partition, self._cursors[partition], limit - len(found))
+            if part:
+                found += part
+                self._cursors[partition] = part[-1].offset + 1
         return found
 
     async def advance(self, positions: Mapping[int, int]) -> None:

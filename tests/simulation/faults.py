@@ -60,6 +60,12 @@ class FaultyBus(MemoryBus):
         return likely > 0 and self._random.random() < likely
 
     async def breathe(self) -> None:
+        if self.happens(self.faults.unavailable):
+            raise BusUnavailable("refused")
+        await self.live_on()
+
+    async def live_on(self) -> None:
+        """What may happen even where the call itself cannot fail any more."""
         faults = self.faults
         if self.happens(faults.crash):
             self.die()
@@ -75,21 +81,17 @@ class FaultyBus(MemoryBus):
         self.died.set()
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
-        if self.happens(self.faults.unavailable):
-            raise BusUnavailable("refused")
         await super().publish(outgoing)
         if self.happens(self.faults.duplicate):
             await super().publish(outgoing)
-        await self.breathe()
+        await self.live_on()
         if self.happens(self.faults.unknown_outcome):
             raise BusUnavailable("nobody knows whether it was appended")
 
     async def commit(self, turns: Turns) -> None:
-        if self.happens(self.faults.unavailable):
-            raise BusUnavailable("refused")
         await super().commit(turns)
         if self.happens(self.faults.duplicate):
             # As an outbox does that was not cleared before its process died.
             self.disk.append(self.disk.checked(turns.outgoing))
         # From here on the outcome is unknown to the process until it hears of it, if it lives to.
-        await self.breathe()
+        await self.live_on()

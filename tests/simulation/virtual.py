@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class DeadlockError(Exception):
@@ -50,6 +52,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._ready.clear()
             self._ready.extend(ready)
         super()._run_once()  # type: ignore[misc] # what every loop of asyncio's is made of, though typeshed has it not
+
+
+def virtual_time(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """A test that takes no time, however long it waits."""
+
+    @functools.wraps(test)
+    def under_virtual_time(*args: P.args, **kwargs: P.kwargs) -> None:
+        run(0, test(*args, **kwargs))
+
+    return under_virtual_time
 
 
 def run(seed: int | str, main: Coroutine[Any, Any, T]) -> T:

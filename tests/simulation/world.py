@@ -242,7 +242,7 @@ def _of_an_edge(faults: Faults) -> Faults:
 
 async def _read(world: World, reading: asyncio.Event) -> None:
     """What an edge does with what is to be shown."""
-    async with world.edge.subscribe(CHANNEL_WEB, group="edge", start="end") as subscription:
+    async with MemoryBus(world.disk).subscribe(CHANNEL_WEB, group="edge", start="end") as subscription:
         await subscription.take(100)
         reading.set()
         while True:
