@@ -72,7 +72,9 @@ class _Commands(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            raise click.UsageError(f"There is no command {args[0]!r}.{f' Did you mean {near[0]}?' if near else ''}", ctx)
+            raise click.UsageError(
+                f"There is no command {args[0]!r}.{f' Did you mean {near[0]}?' if near else ''}", ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

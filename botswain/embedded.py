@@ -36,7 +36,7 @@ import structlog
 
 from botswain.errors import Problem
 
-__all__ = ["EmbeddedPostgres", "embedded_postgres", "lock_data"]
+__all__ = ["EmbeddedPostgres", "embedded_postgres", "lock_data", "running_database"]
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +147,7 @@ class Home:
 
     def popen(self, program: str, *arguments: str, output: int) -> subprocess.Popen[bytes]:
         """Start one of the wheel's programs as the server's user, with nothing of our environment (it has secrets)."""
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603  the wheel's own programs
             [self.programs / program, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -156,11 +156,9 @@ class Home:
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
             # a session of its own: Ctrl-C is for us, we stop the server when the last turn is written
             start_new_session=True,
-            **(
-                {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
-                if self.user is not None
-                else {}
-            ),
+            user=None if self.user is None else self.user.pw_uid,
+            group=None if self.user is None else self.user.pw_gid,
+            extra_groups=None if self.user is None else [],
         )
 
 
@@ -285,7 +283,8 @@ def _name_of(uid: int) -> str:
 
 def program_major(home: Home) -> str:
     """The major version of the wheel's server."""
-    said = subprocess.run([home.programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    command = [home.programs / "postgres", "--version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     return said.split()[-1].partition(".")[0]
 
 
@@ -298,7 +297,7 @@ async def _ensure_cluster(home: Home) -> None:
         if made_by != ours:
             raise Problem(
                 f"The database in {home.path} was made by PostgreSQL {made_by}; this botswain brings {ours}.",
-                "Start the botswain that made it, dump it (see docs/operators/backup.md), and restore it into a new --data "
+                "Start the botswain that made it, dump it (docs/operators/backup.md), and restore it into a new --data "
                 "directory. Nothing was changed.",
             )
         return
@@ -306,7 +305,8 @@ async def _ensure_cluster(home: Home) -> None:
         shutil.rmtree(left)
     if home.data.exists():
         raise Problem(
-            f"{home.data} is there, but it is no PostgreSQL database.", "Move it away, or give another --data directory."
+            f"{home.data} is there, but it is no PostgreSQL database.",
+            "Move it away, or give another --data directory.",
         )
     # made aside and renamed: whoever finds `data` finds it whole
     making = home.path / f"making-{secrets.token_hex(4)}"
@@ -347,9 +347,9 @@ def _failure(what: str, said: str) -> Problem:
 
 
 async def _ended(process: subprocess.Popen[bytes]) -> int:
-    while (code := process.poll()) is None:
+    while process.poll() is None:  # noqa: ASYNC110  there is no event for it that works in every event loop
         await asyncio.sleep(0.01)
-    return code
+    return process.returncode
 
 
 # --- one that may be running -----------------------------------------------------------------------------------------
@@ -388,9 +388,14 @@ async def _answers(home: Home, found: PidFile) -> bool | None:
         serves = await connection.fetchval("SHOW data_directory")
     finally:
         await connection.close()
-    with suppress(OSError):
-        return os.path.samefile(serves, home.data)
-    return False
+    return _same(serves, home.data)
+
+
+def _same(one: str, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False
 
 
 def _lives_on(home: Home, pid: int) -> bool:
@@ -406,13 +411,11 @@ def _lives_on(home: Home, pid: int) -> bool:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return os.path.samefile(process.cwd(), home.data)
+        return _same(process.cwd(), home.data)
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:
         return "postgres" in process.name()
-    except OSError:
-        return False
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -450,8 +453,7 @@ class EmbeddedPostgres:
                     raise _failure("PostgreSQL did not start", str(error)) from error
                 await asyncio.sleep(0.2)
         self.trouble = ""
-        place = urlencode({"host": str(self.socket), "port": PORT}, quote_via=quote)
-        self.url = f"postgresql://{SUPERUSER}@/{DATABASE}?{place}"
+        self.url = _url(self.socket)
         await self._ensure_database()
 
     async def _adopt(self) -> bool:
@@ -485,7 +487,7 @@ class EmbeddedPostgres:
         # Left by a killed server as well, and believed by its successor if their process number is taken.
         for left in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
             (self.socket / left).unlink(missing_ok=True)
-        options = OPTIONS | {"unix_socket_directories": str(self.socket), "port": str(PORT)}
+        options = dict(OPTIONS) | {"unix_socket_directories": str(self.socket), "port": str(PORT)}
         output = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             begin = os.fstat(output).st_size
@@ -563,7 +565,19 @@ class EmbeddedPostgres:
             await asyncio.sleep(0.01)
 
 
-class _StillInUse(Exception):
+def _url(socket: Path) -> str:
+    place = urlencode({"host": str(socket), "port": PORT}, quote_via=quote)
+    return f"postgresql://{SUPERUSER}@/{DATABASE}?{place}"
+
+
+async def running_database(data: Path) -> str | None:
+    """The URL of the database that another process runs on *data*; None if none answers."""
+    home = Home(Path(os.path.realpath(data / "postgresql")), Path(), None)
+    found = PidFile.read(home)
+    return _url(found.socket) if found is not None and await _answers(home, found) else None
+
+
+class _StillInUse(Exception):  # noqa: N818
     """Children of a killed server are still attached to its shared memory."""
 
 
@@ -571,7 +585,7 @@ def _socket_place(home: Home) -> Path:
     """A directory whose path leaves room for the socket's name, closed to others."""
     if len(os.fsencode(home.path / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
         return home.path
-    place = Path(tempfile.mkdtemp(prefix="botswain-", dir="/tmp"))  # noqa: S108  mkdtemp: fresh, ours, mode 0700
+    place = Path(tempfile.mkdtemp(prefix="botswain-", dir="/tmp"))
     home.own(place)
     return place
 

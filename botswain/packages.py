@@ -90,7 +90,8 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
     name = name_of(folder)
     if not NAME.fullmatch(name):
         reading.complain(
-            folder, f"{name!r} is no name for a bot: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit."
+            folder,
+            f"{name!r} is no name for a bot: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit.",
         )
     scripts: dict[str, str] = {}
     files: dict[str, Path] = {}
@@ -127,7 +128,7 @@ class _Reading:
 
     def complain(self, file: Path, message: str, line: int = 0, column: int = 0) -> None:
         place = f"{file}:{line}" if line else str(file)
-        self.faults.append(Fault(file, line, column, message, f"{place}: {message}"))
+        self.faults.append(Fault(file, line, column, message, f"{place}: error: {message}"))
 
     def files(self, folder_suffix: str, suffix: str, *, loose: bool = False) -> Sequence[Path]:
         """Files of that suffix in folders of that suffix, at any depth below them; hidden ones are left out."""
@@ -165,9 +166,7 @@ class _Reading:
         except UnicodeDecodeError as error:
             at = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
             line = data.count(b"\n", 0, at) + 1
-            self.complain(
-                file, f"It is not UTF-8: byte 0x{data[at]:02x} at offset {at}. Save it as UTF-8.", line=line
-            )
+            self.complain(file, f"It is not UTF-8: byte 0x{data[at]:02x} at offset {at}. Save it as UTF-8.", line=line)
             return None
 
     def config(self, file: Path) -> dict[str, str]:

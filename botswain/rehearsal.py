@@ -1,8 +1,8 @@
 """
 A stage for one bot: the real session and basic actors, without log, database or clock.
 
-Events go round in memory, one at a time, each decided as the worker would do it; states pass through JSON at every
-turn, as they do in the database. Time stands still until somebody waits. The same conversation always goes the same way.
+Events go round in memory, one at a time, each decided as the worker would do it; states pass through JSON at each
+turn, as in the database. Time stands still until somebody waits. The same conversation always goes the same way.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from actors.basic import BasicActor
+from actors.basic.limits import Limits
 from actors.session import SessionActor
 from bus.actor import Decider, Resource, Turn, derived_id
 from bus.errors import QueryFailed
@@ -52,7 +53,7 @@ class Rehearsal:
 
     package: BotPackage
     now: datetime
-    actors: Sequence[Decider[Any]] = field(default_factory=lambda: (SessionActor(), BasicActor()))
+    actors: Sequence[Decider[Any]]
     _events: deque[Outgoing] = field(default_factory=deque)
     _states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _timers: dict[tuple[str, str, str], TimerRequested] = field(default_factory=dict)
@@ -64,6 +65,11 @@ class Rehearsal:
     _session: str = ""
     _person: Person = field(default_factory=lambda: Person(id="visitor"))
     _channel: str = "web"
+
+    @classmethod
+    def of(cls, package: BotPackage, now: datetime, limits: Limits) -> Rehearsal:
+        """The stage for *package*, with the actors as they work in the product."""
+        return cls(package, now, (SessionActor(), BasicActor(limits)))
 
     def take_heard(self) -> list[Heard]:
         """What the bot said since the last call."""
@@ -178,7 +184,7 @@ class Rehearsal:
         state = None if stored is None else actor.state.model_validate_json(stored)
         self._count += 1
         turn = Turn(actor.name, 0, self._count * MAX_EVENTS + offset, event)
-        found = actor.decide(turn, state)
+        found: Any = actor.decide(turn, state)
         if isinstance(found, GeneratorType):
             answer: Rows | bytes | None = None
             refused: QueryFailed | None = None
@@ -196,7 +202,6 @@ class Rehearsal:
         if found is None:
             self._states.pop(key, None)
         else:
-            assert not isinstance(found, GeneratorType)
             self._states[key] = found.model_dump_json().encode()
         for row in turn.rows:
             self._write(row)

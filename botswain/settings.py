@@ -39,26 +39,34 @@ class KafkaSettings(_Group):
     """The brokers, when ``bus`` is ``kafka``."""
 
     bootstrap: str = Field(default="localhost:9092", description="brokers to begin with: host:port, comma between")
-    prefix: str = Field(default="", description="goes before the names of topics and groups")
-    replication_factor: int = Field(default=1, ge=1, description="of topics that are made here")
+    prefix: str = Field(default="", description="stands before the names of topics and groups")
+    replication: int | None = Field(
+        default=None, ge=1, description="copies of topics that are made here; unset: 3, or as many as there are brokers"
+    )
 
 
 class BasicSettings(_Group):
-    """Budgets of a run between two suspensions; a bot may set lower ones in its config.csv."""
+    """Budgets of a run between two suspensions; a bot may set lower ones in its config.csv (``basic-max-steps``)."""
 
-    max_steps: int = Field(default=1_000_000, gt=0, description="turns of loops and calls")
-    max_memory_bytes: int = Field(default=64_000_000, gt=0, description="of its values, about")
-    max_output_bytes: int = Field(default=1_000_000, gt=0, description="text it may say in one turn")
-    max_nesting: int = Field(default=200, gt=0, description="calls inside calls")
+    max_steps: int = Field(default=1_000_000, gt=0, description="turns of loops and calls of procedures")
+    max_depth: int = Field(default=200, gt=0, description="procedures and scripts inside each other")
+    max_messages: int = Field(default=200, gt=0, description="messages that a run may send")
+    max_output: int = Field(default=200_000, gt=0, description="characters of them all together")
+    max_memory: int = Field(default=128 * 1024 * 1024, gt=0, description="bytes by which the process may grow")
+    max_frame: int = Field(default=2 * 1024 * 1024, gt=0, description="bytes of a run as it is stored")
+    hear_timeout_s: float = Field(default=3600, gt=0, description="how long a question waits for its answer")
     max_script_bytes: int = Field(default=1_000_000, gt=0, description="of one .bas file")
 
 
 class WorkerSettings(_Group):
     """How actors work."""
 
-    batch: int = Field(default=500, gt=0, description="events decided in one transaction, at most")
-    cached_states: int = Field(default=20_000, gt=0, description="states of conversations kept in memory, an actor")
+    batch: int = Field(default=256, gt=0, description="events decided in one transaction, at most")
+    max_states: int = Field(default=10_000, gt=0, description="conversations kept in memory, per actor, at most")
+    max_state_bytes: int = Field(default=128 * 1024 * 1024, gt=0, description="memory of them, per actor, about")
+    max_attempts: int = Field(default=3, gt=0, description="an event that ended its process so often is set aside")
     drain_s: float = Field(default=10, gt=0, description="what is in hand may take this long when told to stop")
+    log_turns: bool = Field(default=False, description="a line in the log for every event")
 
 
 class LogSettings(_Group):
@@ -87,7 +95,9 @@ class Settings(BaseSettings):
         default=None, description="postgresql://user:password@host/database; unset: the embedded one"
     )
     secret: SecretStr | None = Field(
-        default=None, min_length=16, description="signs conversation tokens, the same for all edges; unset: kept in data"
+        default=None,
+        min_length=16,
+        description="signs conversation tokens, the same for all edges; unset: kept in data",
     )
     kafka: KafkaSettings = Field(default_factory=KafkaSettings, description=KafkaSettings.__doc__)
     edge: EdgeSettings = Field(default_factory=EdgeSettings, description=EdgeSettings.__doc__)

@@ -1,0 +1,253 @@
+"""The commands that run until they are told to stop: up, edge, worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+from botswain.logs import configure_logging
+from botswain.settings import Settings, read_settings
+from botswain.terminal import paint, show, show_faults
+
+__all__ = ["edge", "up", "worker"]
+
+log = structlog.get_logger(__name__)
+
+host_option = click.option("--host", help="Address to listen on; 0.0.0.0 for all of the machine's.")
+port_option = click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+data_option = click.option("--data", type=click.Path(path_type=Path), help="Directory of the embedded database.")
+bots_option = click.option("--bots", type=click.Path(path_type=Path), help="Folder of bot packages, NAME.gbai.")
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run *main* in a quick event loop."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+@click.command()
+@host_option
+@port_option
+@data_option
+@bots_option
+@click.option("--watch/--no-watch", default=None, help="Publish bots again when their files change (default: yes).")
+def up(**given: Any) -> None:
+    """Start everything in one process and print the address to open.
+
+    The database is the embedded PostgreSQL in --data, unless BOTSWAIN_POSTGRES_URL names another. Ctrl-C (SIGTERM)
+    finishes what is in hand and stops; a second one stops at once. Nothing that was acknowledged is lost either way.
+
+    \b
+    Examples:
+      botswain up
+      botswain up --port 9000 --bots ~/bots
+      botswain up --host 0.0.0.0 --data /srv/botswain
+    """
+    settings = read_settings(**given)
+    configure_logging(settings.log.level, settings.log.format)
+    run(_up(settings))
+
+
+@click.command()
+@host_option
+@port_option
+@data_option
+def edge(**given: Any) -> None:
+    """Start the web chat and the HTTP API only. Actors run elsewhere (botswain worker), on the same PostgreSQL.
+
+    \b
+    Example:
+      BOTSWAIN_POSTGRES_URL=postgresql://… botswain edge --host 0.0.0.0
+    """
+    settings = read_settings(**given)
+    configure_logging(settings.log.level, settings.log.format)
+    run(_edge(settings))
+
+
+@click.command()
+@click.argument("actors", nargs=-1, metavar="[ACTOR]...")
+@data_option
+def worker(actors: tuple[str, ...], **given: Any) -> None:
+    """Start actors only: all of them, or those named (session, basic, schedule).
+
+    Several workers on one PostgreSQL share the work; one that ends is replaced by the others within seconds.
+
+    \b
+    Examples:
+      BOTSWAIN_POSTGRES_URL=postgresql://… botswain worker
+      BOTSWAIN_POSTGRES_URL=postgresql://… botswain worker basic
+    """
+    settings = read_settings(**given)
+    configure_logging(settings.log.level, settings.log.format)
+    run(_worker(settings, actors))
+
+
+# --- what they do ----------------------------------------------------------------------------------------------------
+
+
+async def _up(settings: Settings) -> None:
+    from botswain.checking import check_package
+    from botswain.compose import (
+        background,
+        listening,
+        make_actors,
+        open_installation,
+        open_store,
+        policy_of,
+        serve_http,
+        worker_options,
+    )
+    from botswain.publishing import Shelf, Workshop
+    from botswain.watching import keep_published
+    from bus.stopping import stop_signals
+    from bus.worker import run_worker
+
+    settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
+    with listening(settings.host, settings.port) as (listener, address):
+        async with (
+            stop_signals() as stopping,
+            open_store(settings, note=address) as store,
+            open_installation(settings, store) as installation,
+        ):
+            shelf = Shelf(installation.database, installation.clock)
+            workshop = Workshop(
+                settings.bots, shelf, lambda folder: check_package(folder, settings.basic.max_script_bytes), _told
+            )
+            await workshop.publish_all()
+            app = await _app(settings, installation, store, workshop)
+
+            def ready() -> None:
+                broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
+                show(_greeting(address, settings, store.about, sorted(workshop.drafts), broken))
+
+            async with AsyncExitStack() as stack:
+                if settings.watch:
+                    await stack.enter_async_context(background(keep_published(workshop)))
+                await _together(
+                    stopping.request,
+                    serve_http(app, listener, settings, stopping, ready),
+                    run_worker(
+                        installation.bus,
+                        make_actors(settings),
+                        stopping=stopping,
+                        clock=installation.clock,
+                        options=worker_options(settings),
+                        policy=policy_of(installation.bus),
+                    ),
+                )
+    log.info("stopped")
+
+
+async def _edge(settings: Settings) -> None:
+    from botswain.compose import listening, open_installation, open_store, serve_http
+    from bus.stopping import stop_signals
+
+    with listening(settings.host, settings.port) as (listener, address):
+        async with (
+            stop_signals() as stopping,
+            open_store(settings, note=address, share=True) as store,
+            open_installation(settings, store) as installation,
+        ):
+            app = await _app(settings, installation, store, None)
+            await serve_http(app, listener, settings, stopping, lambda: show(f"The web chat is at {address}"))
+    log.info("stopped")
+
+
+async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
+    from botswain.compose import make_actors, open_installation, open_store, policy_of, worker_options
+    from bus.stopping import stop_signals
+    from bus.worker import run_worker
+
+    actors = make_actors(settings, names)
+    async with (
+        stop_signals() as stopping,
+        open_store(settings, note="a worker", share=True) as store,
+        open_installation(settings, store) as installation,
+    ):
+        show(f"Working: {', '.join(actor.name for actor in actors)}")
+        await run_worker(
+            installation.bus,
+            actors,
+            stopping=stopping,
+            clock=installation.clock,
+            options=worker_options(settings),
+            policy=policy_of(installation.bus),
+        )
+    log.info("stopped")
+
+
+async def _app(settings: Settings, installation: Any, store: Any, workshop: Any) -> Any:
+    from bus.errors import BusUnavailable
+    from bus.postgres.reads import Reads
+    from edge.app import create_app
+
+    reads = Reads(installation.database)
+    key = settings.secret.get_secret_value() if settings.secret else (await reads.secret("tokens")).hex()
+
+    async def database() -> str:
+        if store.server is not None and store.server.trouble:
+            return str(store.server.trouble)
+        try:
+            await reads.ping()
+        except BusUnavailable as error:
+            return str(error)
+        return ""
+
+    return create_app(
+        installation.bus,
+        reads,
+        settings.edge,
+        token_keys=[key],
+        clock=installation.clock,
+        bots_hint=workshop.hint if workshop is not None else lambda: "",
+        problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
+        checks={"database": database},
+    )
+
+
+async def _together(stop: Callable[[], None], *mains: Coroutine[Any, Any, None]) -> None:
+    """Run all; when one of them ends, ask the others to stop, too."""
+
+    async def ends(main: Coroutine[Any, Any, None]) -> None:
+        try:
+            await main
+        finally:
+            stop()
+
+    async with asyncio.TaskGroup() as tasks:
+        for main in mains:
+            tasks.create_task(ends(main))
+
+
+def _told(draft: Any, fresh: bool) -> None:
+    """An author looks here after saving a file."""
+    if draft.faults:
+        show_faults(draft, err=True)
+    if not draft.publishable:
+        text = f"{draft.name} was not published; the version in force, if there is one, stays."
+        show(paint(text, err=True, bold=True), err=True)
+
+
+def _greeting(address: str, settings: Settings, database: str, bots: list[str], broken: list[str]) -> str:
+    good = [name for name in bots if name not in broken]
+    if not settings.bots.is_dir():
+        said = f"no folder {settings.bots}: make it, or name another one with --bots"
+    elif not bots:
+        said = f"none yet in {settings.bots}: a bot is a folder NAME.gbai with a start.bas in it"
+    else:
+        said = ", ".join(good) + (f" (with errors: {', '.join(broken)})" if broken else "")
+    return (
+        f"\n  {paint('Botswain is running', bold=True)}\n\n"
+        f"  open      {paint(address, fg='green', bold=True)}\n"
+        f"  bots      {said}\n"
+        f"  data      {settings.data} ({database})\n\n"
+        f"  Ctrl-C stops it; conversations go on where they stood at the next start.\n"
+    )

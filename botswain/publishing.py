@@ -1,0 +1,100 @@
+"""The bots in the database: published, withdrawn, and kept as their folders are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from botswain.packages import Draft, find_packages
+from bus.postgres.database import Database, mapped
+from bus.postgres.reads import Reads
+from bus.protocol import Clock
+from schemas.package import BotPackage
+
+__all__ = ["Shelf", "Workshop"]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The bots that the database knows. Every method may raise ``BusUnavailable``."""
+
+    database: Database
+    clock: Clock
+
+    async def publish(self, package: BotPackage) -> bool:
+        """
+        Put *package* in force; open conversations finish what they are in on their version. False if it already was.
+
+        The package and the word that it is in force are one transaction.
+        """
+        return await Reads(self.database).publish_bot(package, self.clock.now()) is not None
+
+    async def withdraw(self, name: str) -> bool:
+        """Take the bot off the list; its versions stay for open conversations. False if it was not there."""
+        async with self.database.connection() as connection:
+            with mapped():
+                return bool(await connection.fetchval("DELETE FROM bots WHERE name = $1 RETURNING true", name))
+
+
+@dataclass(slots=True)
+class Workshop:
+    """
+    A folder of packages and what became of each: published if it is right, else its faults, for its author.
+
+    Args:
+        read: reads and compiles the package in a folder.
+        report: told of every draft that was looked at, and whether it is a new version in force.
+    """
+
+    folder: Path
+    shelf: Shelf
+    read: Callable[[Path], Draft]
+    report: Callable[[Draft, bool], None]
+    drafts: dict[str, Draft] = field(default_factory=dict)
+
+    async def publish_all(self) -> None:
+        """Look at every package of the folder."""
+        for folder in find_packages(self.folder):
+            await self.publish(folder)
+
+    async def publish(self, folder: Path) -> None:
+        """Look at one package: put it in force if it is right; if not, the version in force stays."""
+        draft = self.read(folder)
+        before = self.drafts.get(draft.name)
+        self.drafts[draft.name] = draft
+        fresh = False
+        if draft.publishable:
+            fresh = await self.shelf.publish(draft.package)
+            if fresh:
+                log.info("bot_published", bot=draft.name, version=draft.version[:12])
+        else:
+            log.debug("bot_not_published", bot=draft.name, faults=len(draft.faults))
+        if before is None or before.faults != draft.faults or fresh:
+            self.report(draft, fresh)
+
+    async def withdraw(self, name: str) -> None:
+        """Its folder is gone: so is the bot, from the list."""
+        self.drafts.pop(name, None)
+        if await self.shelf.withdraw(name):
+            log.info("bot_withdrawn", bot=name)
+
+    def problems_of(self, bot: str) -> list[str]:
+        """What is wrong with the newest edit of *bot*, for its author; nothing if it is in force."""
+        draft = self.drafts.get(bot)
+        return [] if draft is None else [fault.text for fault in draft.faults if not fault.warning]
+
+    def hint(self) -> str:
+        """What to tell somebody who sees no bots; '' when there are some."""
+        if not self.folder.is_dir():
+            return f"There is no folder {self.folder.absolute()}. Make it, or name another one with --bots DIR."
+        broken = [draft.name for draft in self.drafts.values() if not draft.publishable]
+        if broken:
+            return f"Not published, because of errors: {', '.join(sorted(broken))}. `botswain check` shows them."
+        if not self.drafts:
+            return f"The folder {self.folder.absolute()} is watched and has no package (a folder NAME.gbai) in it."
+        return ""

@@ -1,0 +1,94 @@
+"""Hot reload: a change in the folder of bots is checked, and published if it is right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, TypeVarTuple
+
+import structlog
+from watchfiles import Change, DefaultFilter, awatch
+
+from botswain.packages import SUFFIX, find_packages, name_of
+from botswain.publishing import Workshop
+from bus.errors import BusUnavailable
+
+__all__ = ["keep_published"]
+
+log = structlog.get_logger(__name__)
+
+DEBOUNCE_MS: Final = 300  # editors write a file in several steps
+RETRY_S: Final = 1.0
+Given = TypeVarTuple("Given")
+# A package that is gone may be on its way back: a checkout of another branch deletes before it writes.
+GONE_FOR_S: Final = 2.0
+
+
+async def keep_published(workshop: Workshop) -> None:
+    """
+    Watch the folder until cancelled. A package whose folder goes away while we watch is withdrawn, unless the whole
+    folder of bots went away: then somebody moved it, and nothing is changed.
+    """
+    root = workshop.folder
+    while True:
+        if root.is_dir():
+            seen = {name_of(folder) for folder in find_packages(root)}
+            try:
+                await _watch(workshop, seen)
+            except FileNotFoundError:
+                log.warning("bots_folder_gone", folder=str(root))
+        await asyncio.sleep(RETRY_S)
+        if root.is_dir():
+            await _until_done(workshop.publish_all)
+
+
+async def _watch(workshop: Workshop, seen: set[str]) -> None:
+    root = workshop.folder
+    async for changes in awatch(root, watch_filter=_Relevant(), debounce=DEBOUNCE_MS, step=50, recursive=True):
+        if not root.is_dir():
+            return
+        for name in sorted({_package_of(root, Path(path)) for _, path in changes} - {""}):
+            folder = root / name
+            if folder.is_dir():
+                seen.add(name_of(folder))
+                await _until_done(workshop.publish, folder)
+        missing = seen - {name_of(folder) for folder in find_packages(root)}
+        if missing:
+            await asyncio.sleep(GONE_FOR_S)
+            if not root.is_dir():
+                return
+            present = {name_of(folder): folder for folder in find_packages(root)}
+            for name in sorted(missing):
+                if name not in present:
+                    seen.discard(name)
+                    await _until_done(workshop.withdraw, name)
+                else:
+                    await _until_done(workshop.publish, present[name])
+
+
+def _package_of(root: Path, path: Path) -> str:
+    """The package folder that *path* is in, '' if it is in none."""
+    try:
+        first = path.relative_to(root.absolute()).parts[0]
+    except (ValueError, IndexError):
+        return ""
+    return first if first.lower().endswith(SUFFIX) else ""
+
+
+class _Relevant(DefaultFilter):
+    """What editors leave beside a file is not looked at."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return super().__call__(change, path) and not Path(path).name.startswith(".")
+
+
+async def _until_done(action: Callable[[*Given], Awaitable[None]], *given: *Given) -> None:
+    """Until the database takes it."""
+    while True:
+        try:
+            await action(*given)
+            return
+        except BusUnavailable as error:
+            log.warning("bot_not_published", error=str(error), again_in_s=RETRY_S)
+            await asyncio.sleep(RETRY_S)
