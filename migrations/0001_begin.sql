@@ -97,7 +97,7 @@ CREATE TABLE positions (
 );
 
 -- Moves one position from p_begin to p_end if it still is at p_begin; without any row it is at 0, or, if p_anywhere,
--- wherever the caller began. The lock is what makes look-and-insert one step, even if a sweep deletes in between.
+-- wherever the caller began. A p_begin of null moves it from wherever it is, but never back. The lock is what makes look-and-insert one step, even if a sweep deletes in between.
 CREATE FUNCTION position_move(
     p_group text, p_topic smallint, p_partition int, p_begin bigint, p_end bigint, p_batch uuid, p_anywhere boolean
 ) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -109,14 +109,14 @@ BEGIN
     WHERE p.grp = p_group AND p.topic = p_topic AND p.partition = p_partition
     ORDER BY p."begin" DESC LIMIT 1;
     IF NOT FOUND THEN
-        reached := CASE WHEN p_anywhere THEN p_begin ELSE 0 END;
+        reached := CASE WHEN p_anywhere THEN coalesce(p_begin, 0) ELSE 0 END;
     END IF;
     IF reached <> p_begin THEN
         RETURN false;
     END IF;
-    IF p_end > p_begin THEN
+    IF p_end > reached THEN
         INSERT INTO positions (grp, topic, partition, "begin", "end", batch)
-        VALUES (p_group, p_topic, p_partition, p_begin, p_end, p_batch);
+        VALUES (p_group, p_topic, p_partition, reached, p_end, p_batch);
     END IF;
     RETURN true;
 END $$;
@@ -207,9 +207,9 @@ CREATE TABLE dead_letters (
     traceback text NOT NULL,
     at timestamptz NOT NULL,
     fate text NOT NULL DEFAULT 'waiting' CHECK (fate IN ('waiting', 'redriven', 'discarded')),
-    decided_at timestamptz
+    settled_at timestamptz
 );
-CREATE INDEX dead_letters_newest ON dead_letters (at DESC, id DESC);
+CREATE INDEX dead_letters_waiting ON dead_letters (at, id) WHERE fate = 'waiting';
 
 -- What turns asked the database and were told: a replay reads it here.
 CREATE TABLE turn_queries (
@@ -292,7 +292,7 @@ CREATE TABLE messages (
     seq bigint NOT NULL,
     id uuid NOT NULL,
     at timestamptz NOT NULL,
-    body bytea NOT NULL,
+    body text NOT NULL,
     PRIMARY KEY (session, seq)
 );
 

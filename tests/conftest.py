@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from support.postgres import create_database, drop_database, running_postgres
 
 from bus.postgres import migrate
+from tests.support.postgres import create_database, drop_database, running_postgres
+
+pytest.register_assert_rewrite("tests.bus.conformance")
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ from typing import Final, Literal
 from bus.errors import BusUnavailable
 from bus.postgres.database import Database, open_database
 from bus.postgres.feed import Feed, Place
-from bus.postgres.leases import Members
+from bus.postgres.leases import LIFE_S, Members
 from bus.postgres.log import Log, declare_topics
 from bus.postgres.migrate import check_schema
-from bus.postgres.store import Store
+from bus.postgres.store import Store, StoreTransaction
 from bus.postgres.subscription import PostgresSubscription
-from bus.protocol import Clock, Outgoing, Stored, Subscription, Transaction, Turns
+from bus.protocol import Clock, Outgoing, Query, Rows, Stored, Subscription, Transaction, Turns
 from schemas.topics import TOPICS, Topic
 
 __all__ = ["PostgresBus", "open_postgres_bus"]
@@ -27,6 +27,20 @@ POLL_S: Final = 0.2
 SWEEP_S: Final = 1.0
 HOUSEKEEPING_S: Final = 600.0
 FAREWELL_S: Final = 2.0
+
+
+class _Transaction:
+    def __init__(self, inner: StoreTransaction) -> None:
+        self._inner = inner
+
+    async def query(self, query: Query) -> Rows:
+        return await self._inner.query(query)
+
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        return self._inner.savepoint()
+
+    async def commit(self, turns: Turns) -> None:
+        await self._inner.commit(turns)
 
 
 class PostgresBus:
@@ -49,11 +63,10 @@ class PostgresBus:
     ) -> AsyncIterator[Subscription]:
         """As ``Bus.subscribe``."""
         subscription = PostgresSubscription(
-            self.database,
+            self.store,
             self.log,
             self._feed,
             self._members,
-            self.store.superseded,
             topic,
             group=group,
             start=start,
@@ -76,9 +89,11 @@ class PostgresBus:
         """As ``Bus.commit``."""
         await self.store.commit(turns)
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
         """As ``Bus.transaction``."""
-        return self.store.transaction()
+        async with self.store.transaction() as inner:
+            yield _Transaction(inner)
 
     async def resource(self, digest: str) -> bytes | None:
         """As ``Bus.resource``."""
@@ -100,6 +115,7 @@ async def open_postgres_bus(
     max_event_bytes: int = 1024 * 1024,
     patience_s: float = 5.0,
     poll_s: float = POLL_S,
+    life_s: float = LIFE_S,
 ) -> AsyncIterator[PostgresBus]:
     """
     A member of the installation in the database at *url*.
@@ -111,6 +127,7 @@ async def open_postgres_bus(
         keep: for how long the log keeps events, read or not; whole days.
         max_event_bytes: what one event may take as JSON.
         patience_s: for how long ``publish`` tries again while the database is away.
+        life_s: for how long a process that hangs keeps its partitions; one that died loses them at once.
         poll_s: how late events of other processes may be if their NOTIFY is lost.
 
     Raises:
@@ -128,7 +145,7 @@ async def open_postgres_bus(
         async with database.connection() as connection:
             await check_schema(connection)
             declared = await declare_topics(connection, topics)
-        members = Members(database, heard)
+        members = Members(database, heard, life_s)
         log = Log(
             database,
             declared,

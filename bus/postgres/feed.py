@@ -21,7 +21,7 @@ __all__ = ["Appended", "Feed", "Place", "Reader", "Room"]
 
 Place = tuple[int, int]  # id of a topic, partition
 
-MOST_EARLY: Final = 64
+MOST_EARLY: Final = 8
 
 
 @dataclass(slots=True)
@@ -79,7 +79,10 @@ class Reader:
             self.known = last
             self.room.bell.set()
         if not self._keep(piece):
-            if piece.head >= self.next and len(self.early) < MOST_EARLY:
+            room = self.room
+            if room.events >= room.max_events or room.size >= room.max_bytes:
+                self.early.clear()  # the table has them
+            elif piece.head >= self.next and len(self.early) < MOST_EARLY:
                 self.early.append(piece)
         elif self.early:
             self.settle()

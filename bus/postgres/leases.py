@@ -18,7 +18,7 @@ from bus.postgres.database import Connection, Database, connect, mapped
 from bus.postgres.feed import Place
 from bus.postgres.statements import sql
 
-__all__ = ["CHANNEL", "Members", "Subscriber"]
+__all__ = ["CHANNEL", "LIFE_S", "Members", "Subscriber"]
 
 CHANNEL: Final = "botswain"
 TICK_S: Final = 0.5
@@ -53,12 +53,13 @@ class Subscriber(Protocol):
 class Members:
     """This process as a member, its subscribers, and what it hears from the others."""
 
-    def __init__(self, database: Database, heard: Callable[[Place | None, int], None]) -> None:
+    def __init__(self, database: Database, heard: Callable[[Place | None, int], None], life_s: float = LIFE_S) -> None:
         """*heard*: another process says that a place has events up to an offset (or, if None, that any may have)."""
         self.others = False
         self.id = 0
         self._database = database
         self._heard = heard
+        self._life_s = life_s
         self._subscribers: list[Subscriber] = []
         self._bell = asyncio.Event()
         self._beaten_at = float("-inf")
@@ -169,9 +170,9 @@ class Members:
     async def _tick(self, connection: Connection) -> None:
         now = asyncio.get_running_loop().time()
         subscribers = [subscriber for subscriber in self._subscribers if not subscriber.closed]
-        if now - self._beaten_at >= BEAT_S:
+        if now - self._beaten_at >= min(BEAT_S, self._life_s / 4):
             first = self._beaten_at == float("-inf")
-            await connection.execute(sql("members.beat"), self.id, self._database.name, LIFE_S)
+            await connection.execute(sql("members.beat"), self.id, self._database.name, self._life_s)
             if first:
                 await connection.execute(
                     sql("subscribers.rejoin"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +24,7 @@ from bus.postgres.database import Connection, Database, mapped
 from bus.postgres.log import Log, Parcel, Topics, end_session
 from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
 from bus.postgres.sweep import Superseded
-from bus.protocol import DeadLetter, Query, Record, RecordedQuery, Rows, Stored, Turns
+from bus.protocol import Advance, DeadLetter, Query, Record, RecordedQuery, Rows, Stored, Turns
 from schemas.topics import partition_of
 
 __all__ = ["Kept", "Store", "StoreTransaction"]
@@ -106,6 +106,34 @@ class Store:
         async with self._database.connection() as connection:
             with mapped():
                 return int(await connection.fetchval(sql("attempts.count"), group, id_, partition, offset))
+
+    async def positions(self, group: str, topic: str, partitions: Collection[int]) -> dict[int, int]:
+        """The first offset not handled of each partition; 0 where the group has not begun."""
+        id_, _ = self._topics.find(topic)
+        async with self._database.connection() as connection:
+            with mapped():
+                rows = await connection.fetch(sql("positions.newest"), group, id_, list(partitions))
+        return {**dict.fromkeys(partitions, 0), **{row["partition"]: row["position"] for row in rows}}
+
+    async def advance(
+        self, group: str, topic: str, ends: Mapping[int, int], begins: Mapping[int, int] | None = None
+    ) -> set[int]:
+        """
+        Move positions: each from its begin, if it still is there, or, without *begins*, from wherever it is, but never
+        back. Returns: the partitions whose positions were where they should be.
+        """
+        id_, _ = self._topics.find(topic)
+        partitions = sorted(ends)
+        starts = [None if begins is None else begins[partition] for partition in partitions]
+        async with self._database.connection() as connection:
+            with mapped(topic):
+                rows = await connection.fetch(
+                    sql("positions.move"), group, id_, partitions, starts, [ends[p] for p in partitions], uuid4()
+                )
+        moved = {row["partition"] for row in rows if row["moved"]}
+        if begins is not None:
+            self.superseded.wrote(group, id_, (), [Advance(p, begins[p], ends[p]) for p in moved])
+        return moved
 
     async def commit(self, turns: Turns) -> list[Kept]:
         """As ``Bus.commit``. Returns: what is in the outbox now, in order; nothing when the log is here."""
@@ -314,13 +342,12 @@ class _Pending:
 
 
 class StoreTransaction:
-    """As ``bus.protocol.Transaction``. After ``commit``, *kept* is what ``Store.commit`` would have returned."""
+    """As ``bus.protocol.Transaction``, but that ``commit`` tells what is in the outbox."""
 
     def __init__(self, store: Store, connection: Connection) -> None:
         self._store = store
         self._connection = connection
         self._savepoints = 0
-        self.kept: list[Kept] = []
 
     async def query(self, query: Query) -> Rows:
         """As ``Transaction.query``."""
@@ -357,8 +384,8 @@ class StoreTransaction:
             raise
         await self._connection.execute(f"RELEASE {name}")
 
-    async def commit(self, turns: Turns) -> None:
-        """As ``Transaction.commit``."""
+    async def commit(self, turns: Turns) -> list[Kept]:
+        """As ``Transaction.commit``; returns as ``Store.commit``."""
         store, connection = self._store, self._connection
         pending = store._prepare(turns)
         pending.pid = connection.get_server_pid()
@@ -371,9 +398,8 @@ class StoreTransaction:
                 await connection.execute("COMMIT")
         except BusUnavailable:
             connection.terminate()
-            self.kept = await store._look_up(pending)
-        else:
-            self.kept = store._done(pending, result)
+            return await store._look_up(pending)
+        return store._done(pending, result)
 
 
 def _columns(turns: Turns, topic: int) -> dict[str, list[list[Any]]]:

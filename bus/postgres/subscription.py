@@ -6,16 +6,13 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from uuid import uuid4
 
 from bus.errors import BusUnavailable
-from bus.postgres.database import Database, mapped
 from bus.postgres.feed import Feed, Reader, Room
 from bus.postgres.leases import Members
 from bus.postgres.log import Log
-from bus.postgres.statements import sql
-from bus.postgres.sweep import Superseded
-from bus.protocol import Advance, Batch, Claim, Delivery
+from bus.postgres.store import Store
+from bus.protocol import Batch, Claim, Delivery
 
 __all__ = ["PostgresSubscription"]
 
@@ -39,11 +36,10 @@ class PostgresSubscription:
 
     def __init__(
         self,
-        database: Database,
+        store: Store,
         log: Log,
         feed: Feed,
         members: Members,
-        superseded: Superseded,
         topic: str,
         *,
         group: str,
@@ -57,11 +53,10 @@ class PostgresSubscription:
         self.id = 0
         self.closed = False
         self._start = start
-        self._database = database
+        self._store = store
         self._log = log
         self._feed = feed
         self._members = members
-        self._superseded = superseded
         self._room = Room(MAX_BUFFERED_EVENTS, MAX_BUFFERED_BYTES)
         self._holdings: dict[int, _Holding] = {}
         self._acquired: list[Claim] = []
@@ -88,26 +83,15 @@ class PostgresSubscription:
 
     async def advance(self, positions: Mapping[int, int]) -> None:
         """As ``Subscription.advance``."""
-        moves = [
-            (partition, holding.position, end)
-            for partition, end in sorted(positions.items())
-            if (holding := self._holdings.get(partition)) is not None and end > holding.position
-        ]
-        if not moves:
+        ends = {p: end for p, end in positions.items() if p in self._holdings and end > self._holdings[p].position}
+        if not ends:
             return
-        partitions, begins, ends = (list(column) for column in zip(*moves, strict=True))
-        async with self._database.connection() as connection:
-            with mapped(self.topic):
-                rows = await connection.fetch(
-                    sql("positions.move"), self.group, self.topic_id, partitions, begins, ends, uuid4()
-                )
-        moved = {row["partition"] for row in rows if row["moved"]}
-        done = [Advance(partition, begin, end) for partition, begin, end in moves if partition in moved]
-        for advance in done:
-            if (holding := self._holdings.get(advance.partition)) is not None:
-                holding.position = advance.end
-        self._superseded.wrote(self.group, self.topic_id, (), done)
-        if refused := set(partitions) - moved:
+        begins = {partition: self._holdings[partition].position for partition in ends}
+        moved = await self._store.advance(self.group, self.topic, ends, begins)
+        for partition in moved:
+            if (holding := self._holdings.get(partition)) is not None:
+                holding.position = ends[partition]
+        if refused := ends.keys() - moved:
             self.give_back(refused)
 
     async def release(self, partitions: Collection[int]) -> None:
@@ -138,20 +122,17 @@ class PostgresSubscription:
 
     async def take_over(self, claimed: dict[int, bool]) -> None:
         """As ``leases.Subscriber``."""
-        async with self._database.connection() as connection:
-            with mapped():
-                if self._start == "end":
-                    heads = await self._log.heads([(self.topic_id, p) for p in claimed], connection)
-                    positions = {p: heads.get((self.topic_id, p), -1) + 1 for p in claimed}
-                else:
-                    rows = await connection.fetch(sql("positions.newest"), self.group, self.topic_id, list(claimed))
-                    positions = {row["partition"]: row["position"] for row in rows}
+        if self._start == "end":
+            heads = await self._log.heads([(self.topic_id, p) for p in claimed])
+            positions = {p: heads.get((self.topic_id, p), -1) + 1 for p in claimed}
+        else:
+            positions = await self._store.positions(self.group, self.topic, list(claimed))
         if self.closed:
             return
         for partition, clean in sorted(claimed.items()):
             if (old := self._holdings.get(partition)) is not None:
                 self._feed.remove(old.reader)
-            position = positions.get(partition, 0)
+            position = positions[partition]
             reader = Reader(self.topic, (self.topic_id, partition), position, self._room)
             self._holdings[partition] = _Holding(reader, position)
             self._feed.add(reader)

@@ -55,17 +55,19 @@ SELECT data FROM resources WHERE digest = $1::text
 INSERT INTO resources (digest, data) VALUES ($1::text, $2::bytea) ON CONFLICT (digest) DO NOTHING
 
 -- name: dead_letters
-SELECT id, grp, topic, partition, "offset", key, type, data, reason, traceback, at, fate
-FROM dead_letters
-WHERE ($1::text IS NULL OR fate = $1) AND (at, id) < ($2::timestamptz, $3::uuid)
-ORDER BY at DESC, id DESC LIMIT $4
+-- Those that wait, oldest first, after the letter $1.
+SELECT d.id, d.grp, d.topic, d.partition, d."offset", d.key, d.type, d.data, d.reason, d.traceback, d.at
+FROM dead_letters AS d
+WHERE d.fate = 'waiting'
+  AND ($1::uuid IS NULL OR (d.at, d.id) > (SELECT x.at, x.id FROM dead_letters AS x WHERE x.id = $1))
+ORDER BY d.at, d.id LIMIT $2
 
 -- name: dead_letter
-SELECT id, grp, topic, partition, "offset", key, type, data, reason, traceback, at, fate
-FROM dead_letters WHERE id = $1::uuid
+SELECT id, grp, topic, partition, "offset", key, type, data, reason, traceback, at
+FROM dead_letters WHERE id = $1::uuid AND fate = 'waiting'
 
--- name: dead_letter.decide
-UPDATE dead_letters SET fate = $2::text, decided_at = $3::timestamptz
+-- name: dead_letter.settle
+UPDATE dead_letters SET fate = $2::text, settled_at = clock_timestamp()
 WHERE id = $1::uuid AND fate = 'waiting' RETURNING id
 
 -- name: topics.overview

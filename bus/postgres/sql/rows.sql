@@ -5,7 +5,15 @@
 -- name: messages.insert
 -- session, seq, id, at, body (JSON of schemas.conversation.Message)
 INSERT INTO messages (session, seq, id, at, body)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::bytea[])
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::text[])
+
+-- name: messages.forget
+-- session: a conversation that is swept away
+DELETE FROM messages WHERE session = ANY ($1::uuid[])
+
+-- name: conversations.forget
+-- session
+DELETE FROM conversations WHERE id = ANY ($1::uuid[])
 
 -- name: conversations.insert
 -- session, bot, channel, person (id), opened_at; one that is there already stays as it is

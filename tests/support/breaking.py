@@ -1,0 +1,82 @@
+"""A line to a server that can be cut at a byte that matters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+__all__ = ["BreakingLine", "breaking_line"]
+
+
+class BreakingLine:
+    """
+    A proxy between a Unix socket of its own and another one.
+
+    While armed, the first connection whose client sends bytes with the marker in them is cut: before they are passed
+    on, or, if *durable*, instead of passing on what the server answers.
+    """
+
+    def __init__(self, server: Path) -> None:
+        self.cuts = 0
+        self._server = server
+        self._marker: bytes | None = None
+        self._durable = False
+
+    @asynccontextmanager
+    async def armed(self, marker: str, *, durable: bool) -> AsyncIterator[None]:
+        self._marker, self._durable = marker.encode(), durable
+        before = self.cuts
+        try:
+            yield
+        finally:
+            self._marker = None
+        assert self.cuts == before + 1, "nobody sent the marker"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_unix_connection(self._server)
+        doomed = asyncio.Event()
+
+        async def ask() -> None:
+            tail = b""
+            while data := await reader.read(1 << 16):
+                seen = tail + data
+                if self._marker is not None and self._marker in seen:
+                    self._marker = None
+                    self.cuts += 1
+                    if not self._durable:
+                        return
+                    doomed.set()
+                tail = seen[-200:]
+                there_writer.write(data)
+                await there_writer.drain()
+
+        async def answer() -> None:
+            while data := await there_reader.read(1 << 16):
+                if doomed.is_set():
+                    return
+                writer.write(data)
+                await writer.drain()
+
+        tasks = [asyncio.ensure_future(ask()), asyncio.ensure_future(answer())]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for end in (writer, there_writer):
+                with suppress(OSError):
+                    end.transport.abort()
+
+
+@asynccontextmanager
+async def breaking_line(server: Path, own: Path) -> AsyncIterator[BreakingLine]:
+    """A line from the socket *own* to the socket *server*."""
+    line = BreakingLine(server)
+    listening = await asyncio.start_unix_server(line.serve, own)
+    try:
+        yield line
+    finally:
+        listening.close()
