@@ -283,9 +283,9 @@ def _name_of(uid: int) -> str:
 
 def program_major(home: Home) -> str:
     """The major version of the wheel's server."""
-    command = [home.programs / "postgres", "--version"]
+    command = [str(home.programs / "postgres"), "--version"]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
-    return said.split()[-1].partition(".")[0]
+    return str(said).split()[-1].partition(".")[0]
 
 
 async def _ensure_cluster(home: Home) -> None:
@@ -572,7 +572,7 @@ def _url(socket: Path) -> str:
 
 async def running_database(data: Path) -> str | None:
     """The URL of the database that another process runs on *data*; None if none answers."""
-    home = Home(Path(os.path.realpath(data / "postgresql")), Path(), None)
+    home = Home(data / "postgresql", Path(), None)
     found = PidFile.read(home)
     return _url(found.socket) if found is not None and await _answers(home, found) else None
 

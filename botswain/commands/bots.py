@@ -97,7 +97,7 @@ def publish(path: Path, **given: Any) -> None:
         raise Problem(f"Nothing was published: there are errors in {', '.join(broken)}.")
 
     async def main() -> None:
-        from botswain.compose import open_store
+        from botswain.installation import open_store
         from botswain.publishing import Shelf
         from bus.clock import SystemClock
         from bus.postgres.database import open_database
@@ -121,7 +121,7 @@ def withdraw(bot: str, **given: Any) -> None:
     settings = read_settings(**given)
 
     async def main() -> None:
-        from botswain.compose import open_store
+        from botswain.installation import open_store
         from botswain.publishing import Shelf
         from bus.clock import SystemClock
         from bus.postgres.database import open_database

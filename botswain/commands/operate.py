@@ -17,8 +17,9 @@ from botswain.settings import read_settings
 from botswain.terminal import paint, show
 
 if TYPE_CHECKING:
-    from botswain.compose import Installation
-    from bus.postgres.reads import FiledLetter, Reads
+    from botswain.installation import Installation
+    from bus.postgres.reads import Reads
+    from bus.protocol import DeadLetter
 
 __all__ = ["dead", "doctor", "migrate", "topics"]
 
@@ -87,7 +88,7 @@ def migrate(**given: Any) -> None:
     Example:
       BOTSWAIN_POSTGRES_URL=postgresql://… botswain migrate
     """
-    from botswain.compose import open_store
+    from botswain.installation import open_store
     from bus.postgres import migrate as apply
 
     async def main() -> None:
@@ -101,18 +102,20 @@ def migrate(**given: Any) -> None:
 @asynccontextmanager
 async def reading(given: dict[str, Any]) -> AsyncIterator[Reads]:
     """The read side of the database, beside whatever runs."""
-    from botswain.compose import open_store
+    from botswain.installation import open_store
     from bus.postgres.reads import open_reads
 
-    async with open_store(read_settings(**given), note="a command", share=True) as store:
-        async with open_reads(store.url, connections=1) as reads:
-            yield reads
+    async with (
+        open_store(read_settings(**given), note="a command", share=True) as store,
+        open_reads(store.url, connections=1) as reads,
+    ):
+        yield reads
 
 
 @asynccontextmanager
 async def acting(given: dict[str, Any]) -> AsyncIterator[tuple[Installation, Reads]]:
     """The same with the bus, to publish."""
-    from botswain.compose import open_installation, open_store
+    from botswain.installation import open_installation, open_store
     from bus.postgres.reads import Reads
 
     settings = read_settings(**given)
@@ -176,24 +179,22 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.option("--all", "all_of_them", is_flag=True, help="Also those that were redriven or discarded.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--after", type=click.UUID, help="Go on after this one.")
 @json_option
 @data_option
-def dead_list(all_of_them: bool, limit: int, as_json: bool, **given: Any) -> None:
-    """Newest first."""
+def dead_list(limit: int, after: UUID | None, as_json: bool, **given: Any) -> None:
+    """Oldest first."""
 
     async def main() -> None:
         async with reading(given) as reads:
-            letters = await reads.dead_letters(None if all_of_them else "waiting", limit=limit)
+            letters = await reads.letters(limit=limit, after=after)
         if as_json:
             show(json.dumps([_described(letter) for letter in letters], indent=2, ensure_ascii=False))
         elif not letters:
             show("Nothing is set aside.")
-        for filed in () if as_json else letters:
-            letter = filed.letter
-            fate = "" if filed.fate == "waiting" else f" [{filed.fate}]"
-            show(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.group}  {letter.record.type}{fate}")
+        for letter in () if as_json else letters:
+            show(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.group}  {letter.record.type}")
             show(f"    {letter.reason.splitlines()[0] if letter.reason else ''}")
 
     run(main())
@@ -208,10 +209,10 @@ def dead_show(letter: UUID, as_json: bool, **given: Any) -> None:
 
     async def main() -> None:
         async with reading(given) as reads:
-            filed = await reads.dead_letter(letter)
-        if filed is None:
-            raise Problem(f"There is no dead letter {letter}.", "`botswain dead list --all` shows all of them.")
-        described = _described(filed)
+            found = await reads.letter(letter)
+        if found is None:
+            raise Problem(f"There is no dead letter {letter}.", "`botswain dead list` shows them.")
+        described = _described(found)
         if as_json:
             show(json.dumps(described, indent=2, ensure_ascii=False))
             return
@@ -260,8 +261,7 @@ def _settle(letters: tuple[UUID, ...], given: dict[str, Any], settle: Any, done:
     run(main())
 
 
-def _described(filed: FiledLetter) -> dict[str, Any]:
-    letter = filed.letter
+def _described(letter: DeadLetter) -> dict[str, Any]:
     try:
         event: Any = json.loads(letter.record.data)
     except ValueError:
@@ -269,7 +269,6 @@ def _described(filed: FiledLetter) -> dict[str, Any]:
     return {
         "id": str(letter.id),
         "at": letter.at.isoformat(),
-        "fate": filed.fate,
         "group": letter.group,
         "topic": letter.topic,
         "partition": letter.partition,

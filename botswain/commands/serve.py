@@ -99,12 +99,11 @@ async def _up(settings: Settings) -> None:
         background,
         listening,
         make_actors,
-        open_installation,
-        open_store,
         policy_of,
         serve_http,
         worker_options,
     )
+    from botswain.installation import open_installation, open_store
     from botswain.publishing import Shelf, Workshop
     from botswain.watching import keep_published
     from bus.stopping import stop_signals
@@ -147,7 +146,8 @@ async def _up(settings: Settings) -> None:
 
 
 async def _edge(settings: Settings) -> None:
-    from botswain.compose import listening, open_installation, open_store, serve_http
+    from botswain.compose import listening, serve_http
+    from botswain.installation import open_installation, open_store
     from bus.stopping import stop_signals
 
     with listening(settings.host, settings.port) as (listener, address):
@@ -162,7 +162,8 @@ async def _edge(settings: Settings) -> None:
 
 
 async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
-    from botswain.compose import make_actors, open_installation, open_store, policy_of, worker_options
+    from botswain.compose import make_actors, policy_of, worker_options
+    from botswain.installation import open_installation, open_store
     from bus.stopping import stop_signals
     from bus.worker import run_worker
 
