@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from actors.basic import nodes
 from actors.basic.errors import Problem, ScriptErrors
+from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE, KeywordTable
 from actors.basic.lexer import MAX_PROBLEMS, NEWLINE, SIGN, WORD, Token, lex
 from actors.basic.parser.cursor import MAX_BLOCK_DEPTH, MAX_EXPRESSION_HEIGHT, MAX_NESTING, RESERVED
@@ -31,7 +32,7 @@ def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Scrip
     lexed = lex(source, name, table)
     reader = Statements(lexed, name, table)
     reader.procedures, reader.assigned = _names(lexed.tokens)
-    reader.functions = _functions()
+    reader.functions = frozenset(FUNCTIONS)
     body = reader.script_body()
     # What the parser says of a line that the lexer could not read is only an echo.
     unread = {problem.at.line for problem in lexed.problems}
@@ -49,14 +50,6 @@ def _ordered(problems: list[Problem]) -> list[Problem]:
     for problem in problems:
         by_place.setdefault(problem.at[:2], problem)
     return sorted(by_place.values(), key=lambda problem: problem.at)[:MAX_PROBLEMS]
-
-
-def _functions() -> frozenset[str]:
-    try:
-        from actors.basic.functions import FUNCTIONS
-    except ImportError:  # until all of its families are there
-        return frozenset()
-    return frozenset(FUNCTIONS)
 
 
 def _names(tokens: list[Token]) -> tuple[frozenset[str], frozenset[str]]:
