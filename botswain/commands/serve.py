@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -14,6 +14,14 @@ import structlog
 from botswain.logs import configure_logging
 from botswain.settings import Settings, read_settings
 from botswain.terminal import paint, show, show_faults
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from botswain.installation import Installation, Store
+    from botswain.packages import Draft
+    from botswain.publishing import Workshop
+    from edge.app import Edge
 
 __all__ = ["edge", "up", "worker"]
 
@@ -94,6 +102,8 @@ def worker(actors: tuple[str, ...], **given: Any) -> None:
 
 
 async def _up(settings: Settings) -> None:
+    from prometheus_client import CollectorRegistry
+
     from botswain.checking import check_package
     from botswain.compose import (
         background,
@@ -103,6 +113,7 @@ async def _up(settings: Settings) -> None:
         serve_http,
         worker_options,
     )
+    from botswain.figures import WorkerFigures
     from botswain.installation import open_installation, open_store
     from botswain.publishing import Shelf, Workshop
     from botswain.watching import keep_published
@@ -121,7 +132,8 @@ async def _up(settings: Settings) -> None:
                 settings.bots, shelf, lambda folder: check_package(folder, settings.basic.max_script_bytes), _told
             )
             await workshop.publish_all()
-            app = await _app(settings, installation, store, workshop)
+            registry = CollectorRegistry()
+            app = await _app(settings, installation, store, registry, workshop)
 
             def ready() -> None:
                 broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
@@ -139,6 +151,7 @@ async def _up(settings: Settings) -> None:
                         stopping=stopping,
                         clock=installation.clock,
                         options=worker_options(settings),
+                        observer=WorkerFigures(registry),
                         policy=policy_of(installation.bus),
                     ),
                 )
@@ -146,6 +159,8 @@ async def _up(settings: Settings) -> None:
 
 
 async def _edge(settings: Settings) -> None:
+    from prometheus_client import CollectorRegistry
+
     from botswain.compose import listening, serve_http
     from botswain.installation import open_installation, open_store
     from bus.stopping import stop_signals
@@ -156,7 +171,7 @@ async def _edge(settings: Settings) -> None:
             open_store(settings, note=address, share=True) as store,
             open_installation(settings, store) as installation,
         ):
-            app = await _app(settings, installation, store, None)
+            app = await _app(settings, installation, store, CollectorRegistry(), None)
             await serve_http(app, listener, settings, stopping, lambda: show(f"The web chat is at {address}"))
     log.info("stopped")
 
@@ -185,10 +200,13 @@ async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
     log.info("stopped")
 
 
-async def _app(settings: Settings, installation: Any, store: Any, workshop: Any) -> Any:
+async def _app(
+    settings: Settings, installation: Installation, store: Store, registry: CollectorRegistry, workshop: Workshop | None
+) -> Edge:
     from bus.errors import BusUnavailable
     from bus.postgres.reads import Reads
     from edge.app import create_app
+    from edge.metrics import Metrics
 
     reads = Reads(installation.database)
     key = settings.secret.get_secret_value() if settings.secret else (await reads.secret("tokens")).hex()
@@ -208,6 +226,7 @@ async def _app(settings: Settings, installation: Any, store: Any, workshop: Any)
         settings.edge,
         token_keys=[key],
         clock=installation.clock,
+        metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
         checks={"database": database},
@@ -228,7 +247,7 @@ async def _together(stop: Callable[[], None], *mains: Coroutine[Any, Any, None])
             tasks.create_task(ends(main))
 
 
-def _told(draft: Any, fresh: bool) -> None:
+def _told(draft: Draft, fresh: bool) -> None:
     """An author looks here after saving a file."""
     if draft.faults:
         show_faults(draft, err=True)
