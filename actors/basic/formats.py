@@ -20,10 +20,10 @@ _ARITHMETIC: Final = Context(prec=6_000)
 
 _TAG: Final = re.compile(r"\[([A-Za-z]{2})(?:[-_]([A-Za-z]{2}))?\]$")
 _TOKEN: Final = re.compile(
-    r"YYYY|yyyy|YY|yy|MMMM|MMM|MM|M|dddd|DDDD|ddd|DDD|DD|dd|D|d|HH|H|hh|h|mm|m|ss|s|fff|AM/PM|am/pm|tt", re.ASCII
+    r"AM/PM|am/pm|YYYY|yyyy|YY|yy|MMMM|MMM|MM|M|dddd|DDDD|ddd|DDD|DD|dd|D|d|HH|H|hh|h|mm|m|ss|s|fff|tt", re.ASCII
 )
 _TOKENS: Final = re.compile(f"(?:{_TOKEN.pattern})+")
-_PIECE: Final = re.compile(rf"(?<![^\W\d_])(?P<word>[a-zß-ÿ]{{2,}})(?![^\W\d_])|{_TOKEN.pattern}")
+_PIECE: Final = re.compile(rf"AM/PM|am/pm|(?<![^\W\d_])(?P<word>[a-zß-ÿ]{{2,}})(?![^\W\d_])|{_TOKEN.pattern}")
 """A token, or a word in small letters: ``de`` and ``at`` are words, for their letters are not all tokens."""
 _DATE_LETTERS: Final = re.compile(r"[YyMDdHhms]")
 _SHORT: Final = re.compile(r"[YmdHis]")

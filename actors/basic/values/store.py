@@ -143,11 +143,14 @@ class _Graph(_Tree):
 
 def _encode_datetime(moment: datetime) -> dict[str, Any]:
     zone = moment.tzinfo
+    encoded: dict[str, Any]
     name = "UTC" if zone is UTC else zone.key if isinstance(zone, ZoneInfo) else None
     if name is None:
         return {"$": "at", "v": moment.isoformat()}
     encoded = {"$": "at", "v": moment.replace(tzinfo=None).isoformat(), "z": name}
-    return {**encoded, "fold": 1} if moment.fold else encoded
+    if moment.fold:
+        encoded["fold"] = 1  # the second of two equal times on the wall
+    return encoded
 
 
 def load(data: dict[str, Any]) -> Any:
