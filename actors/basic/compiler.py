@@ -19,22 +19,22 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from actors.basic import nodes
-from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
+from actors.basic.emit import FILE_PREFIX, call, constant, invoke, load, mapping, placed, store, tuple_of
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.keywords import TABLE
+from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.runtime import NAMESPACE
 from actors.basic.scopes import Scopes, parameters_of
 from actors.basic.statements import BodyWriter
 
-__all__ = ["FILE_PREFIX", "LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
+__all__ = ["LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
 
 LAYOUT: Final = 1
 """Version of how bodies are cut into blocks. A stored frame counts blocks, so a change here makes other programs."""
 
-FILE_PREFIX: Final = "basic:"
-
 Framed = Callable[..., tuple[Any, ...]]
-Factory = Callable[[Any, dict[str, object]], tuple[dict[str, Framed], Callable[[], dict[str, object]]]]
+Landings = dict[str, dict[int, tuple[int, int]]]
+Factory = Callable[[Any, dict[str, object], Landings], tuple[dict[str, Framed], Callable[[], dict[str, object]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Body:
     lines: dict[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Program:
     """
     A compiled script.
@@ -64,6 +64,8 @@ class Program:
         parameters: the PARAMs of the script, in order.
         variables: names of the run's variables.
         shared: those of them that procedures see.
+        landings: by body and block, where an error goes: (its CATCH, the next statement); -1 is nowhere.
+        hears: it has a HEAR.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Program:
     parameters: tuple[nodes.Param, ...]
     variables: frozenset[str]
     shared: frozenset[str]
+    landings: Landings
     hears: bool
 
 
@@ -82,8 +85,10 @@ def program_hash(source: str) -> str:
 
 
 def _suspends(phrase: str) -> bool:
+    """Whether a keyword asks the database or leaves the turn: what is known by name only fails at once."""
     row = TABLE.get(phrase)
-    return row is not None and row.handler is not None and row.effect in "qw"
+    # SET "bot.k", v reaches the memory of the bot; where it goes is known only when it runs.
+    return row is not None and phrase in HANDLERS and (row.effect in "qw" or phrase == "set")
 
 
 def compile_tree(script: nodes.Script, digest: str) -> Program:
@@ -106,7 +111,7 @@ class _Compiler:
         self.digest = digest
         self.scopes = Scopes(script, _suspends)
         self.bodies: dict[str, Body] = {}
-        self.namespace = dict(NAMESPACE)
+        self.landings: Landings = {}
 
     def program(self) -> Program:
         scopes = self.scopes
@@ -128,7 +133,7 @@ class _Compiler:
         framed = mapping([(name, load("b_" + name)) for name in self.bodies])
         statements.append(_function("now", (), [ast.Return(now)]))
         statements.append(ast.Return(tuple_of([framed, load("now")])))
-        factory = self._compiled(_function("script", ("M", "shared"), statements))
+        factory = self._compiled(_function("script", ("M", "shared", "landings"), statements))
         return Program(
             name=self.script.name,
             digest=self.digest,
@@ -137,6 +142,7 @@ class _Compiler:
             parameters=tuple(scopes.parameters),
             variables=frozenset(scopes.variables),
             shared=frozenset(scopes.shared),
+            landings=self.landings,
             hears=any(isinstance(node, nodes.Hear) for node in scopes.everything),
         )
 
@@ -145,7 +151,7 @@ class _Compiler:
         ast.fix_missing_locations(module)
         code = compile(module, FILE_PREFIX + self.script.name, "exec", dont_inherit=True)
         (factory,) = (each for each in code.co_consts if isinstance(each, CodeType))
-        return FunctionType(factory, self.namespace)
+        return FunctionType(factory, NAMESPACE)
 
     def _nonlocals(self, parameters: Sequence[str]) -> list[ast.stmt]:
         names = ["v_" + name for name in sorted(self.scopes.shared - set(parameters))]
@@ -175,7 +181,7 @@ class _Compiler:
         written = writer.framed_body()
         self.bodies[name] = Body(name, tuple(parameters), writer.handles_errors, writer.lines)
         if writer.handles_errors:
-            self.namespace[writer.landings_name] = writer.landings
+            self.landings[name] = writer.landings
         arguments = ("kept", "pc", "value", "error", "d", "m")
         return _function("b_" + name, arguments, [*self._nonlocals(parameters), *written])
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from actors.basic.nodes import Span
 
 __all__ = [
+    "FILE_PREFIX",
     "attribute",
     "call",
     "constant",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 N = TypeVar("N", bound=ast.AST)
+
+FILE_PREFIX: Final = "basic:"
+"""Begins the file name of compiled scripts; the name of the script follows."""
 
 
 def placed(node: N, at: Span) -> N:

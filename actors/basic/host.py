@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
@@ -20,18 +20,17 @@ from typing import Any, Final
 from uuid import UUID
 
 from actors.basic import values
-from actors.basic.compiler import FILE_PREFIX
+from actors.basic.emit import FILE_PREFIX
 from actors.basic.errors import CODES, BasicError
 from actors.basic.frames import Run
 from actors.basic.functions import FUNCTIONS
 from actors.basic.limits import Limits
-from actors.basic.values import ErrorValue, to_text
-from bus.protocol import Query, Rows
+from actors.basic.values import ErrorValue
 from schemas.conversation import Attachment, Suggestion
 from schemas.dialog import Act, Said, SuggestionAdded
 from schemas.package import BotPackage
 
-__all__ = ["BudgetSpent", "Handler", "Host", "RunEnded", "Wait"]
+__all__ = ["BudgetSpent", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
 
 _CHUNK: Final = 1024
 """Steps between two looks at the memory of the process."""
@@ -65,8 +64,8 @@ class Wait:
     secret: bool = False
 
 
-Pending = Generator[Query, Rows, Any]
-Handler = Callable[["Host", tuple[Any, ...], tuple[tuple[str, Any], ...]], Any]
+Clauses = tuple[tuple[str, Any], ...]
+Handler = Callable[["Host", tuple[Any, ...], Clauses], Any]
 """
 What executes a keyword: given its arguments and its clauses (pairs of word and value), it gives the result. One that
 asks the database is a generator, which yields a query and is sent the rows; one that suspends gives a ``Wait``.
@@ -113,6 +112,12 @@ class Host:
     @cached_property
     def random(self) -> Random:
         return Random(self.around.event.int)  # noqa: S311 - repeatable on purpose, no secret
+
+    @property
+    def locale(self) -> str:
+        """BCP 47 tag of the person, the bot's own where the channel does not say."""
+        locale = self.run.trigger.person.locale
+        return self.around.settings.get("locale", "en") if locale in ("", "und") else locale
 
     # --- budgets ----------------------------------------------------------------------------------------------------
 
@@ -245,6 +250,9 @@ class Host:
     def misplaced(self, what: str) -> Any:
         raise BasicError("E_VALUE", f"{what.upper()} stands outside of the loop that it would leave.")
 
+    def no_label(self, name: str) -> Any:
+        raise BasicError("E_VALUE", f"There is no label {name}.")
+
     def end(self) -> RunEnded:
         return RunEnded()
 
@@ -315,10 +323,6 @@ class Host:
         if name == "err":
             return 0 if error is None else CODES.get(error.code, 0)  # type: ignore[call-overload]
         return "" if error is None else error.message
-
-    def text(self, value: object) -> str:
-        return value if type(value) is str else to_text(value)
-
 
 def _resident() -> int:
     """Bytes of memory of the process; 0 where the system does not tell."""

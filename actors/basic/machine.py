@@ -9,6 +9,7 @@ procedure or a script, execute a keyword, hear. It is a generator only to ask th
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from datetime import datetime
 from types import GeneratorType
 from typing import Any, Final
 
@@ -46,6 +47,8 @@ class Machine:
         self.run = run
         self.host = host
         self.programs = programs
+        self.due_at: datetime | None = None
+        """When the timer that the run waits for is to fire."""
 
     # --- what can happen to a run -----------------------------------------------------------------------------------
 
@@ -176,11 +179,12 @@ class Machine:
     def _suspend(self, wait: Wait) -> Outcome:
         run = self.run
         run.waits += 1
-        run.wait = {"kind": wait.kind, "number": run.waits, **wait.data}
+        run.wait = {"on": wait.kind, "number": run.waits, **wait.data}
         for activation in run.stack:
             if activation.now is not None:
                 activation.shared = activation.now()
                 activation.bodies = activation.now = None
+        self.due_at = wait.deadline_at
         if wait.kind == "hear":
             return AwaitsAnswer(deadline_at=wait.deadline_at, secret=wait.secret)
         return AwaitsWorld(what=wait.kind)
@@ -202,7 +206,7 @@ class Machine:
         if program is None or program.digest != activation.program:
             return None
         if activation.bodies is None:
-            activation.bodies, activation.now = program.factory(self.host, activation.shared)
+            activation.bodies, activation.now = program.factory(self.host, activation.shared, program.landings)
         return program
 
     def _gone(self, activation: Activation) -> BasicError:

@@ -77,7 +77,7 @@ class Scopes:
         self.everything = [*self.main.nodes, *(node for body in self.bodies.values() for node in body.nodes)]
         self.uses_resume = any(isinstance(node, nodes.OnError) and node.action == "resume" for node in self.everything)
         self.uses_on_error = any(isinstance(node, nodes.OnError) for node in self.everything)
-        self._suspends_keyword = suspends
+        self.suspends_keyword = suspends
         self._name_variables()
         self._find_suspending()
         self._memory: dict[int, tuple[nodes.Node, bool]] = {}
@@ -126,7 +126,7 @@ class Scopes:
             case nodes.Hear() | nodes.CallScript() | nodes.Sql():
                 return True
             case nodes.Keyword(phrase=phrase):
-                return self._suspends_keyword(phrase)
+                return self.suspends_keyword(phrase)
             case nodes.Call(name=name):
                 return name not in self.procedures and name not in FUNCTIONS and name != "exists"
             case _:

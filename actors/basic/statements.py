@@ -581,6 +581,10 @@ class BodyWriter:
         self._place(self._block())
         self.lower(self.body)
         self._return(constant(None), self.body[-1].at if self.body else nodes.Span(1, 1))
+        known = {node.name for statement in self.body for node in nodes_of(statement) if isinstance(node, nodes.Label)}
+        for label, number in self.labels.items():
+            if label not in known:
+                self.blocks[number].statements.append(ast.Expr(invoke("M", "no_label", constant(label))))
         names = [*((each, "v_" + each) for each in self.kept), *((each, each) for each in self.all_temporaries)]
         start: list[ast.stmt] = []
         if names or self.scopes.uses_on_error:
@@ -603,13 +607,12 @@ class BodyWriter:
             [store("e0", load("error")), store("error", constant(None)), ast.Raise(load("e0"))],
             [],
         )
-        land = store("pc", invoke("M", "land", load("e"), load("pc"), load("m"), load(self.landings_name)))
+        land = store("pc", invoke("M", "land", load("e"), load("pc"), load("m"), self._landings()))
         at = self.body[0].at if self.body else nodes.Span(1, 1)
         return [*start, ast.While(constant(True), [self._guarded([raised, *dispatch], [land], at)], [])]
 
-    @property
-    def landings_name(self) -> str:
-        return "T_" + self.name
+    def _landings(self) -> ast.expr:
+        return ast.Subscript(load("landings"), constant(self.name), ast.Load())
 
     def _dispatch(self, low: int, high: int) -> list[ast.stmt]:
         if high - low == 1:
@@ -1004,9 +1007,8 @@ class BodyWriter:
         return held
 
     def _suspend_keyword(self, node: nodes.Keyword) -> Temporary | nodes.Node:
-        row = TABLE.get(node.phrase)
         rebuilt = self._rebuilt(node)
-        if row is None or row.handler is None or row.effect not in "qw":
+        if not self.scopes.suspends_keyword(node.phrase):
             return rebuilt
         return self._suspended(Op.KEYWORD, [constant(node.phrase), *self.ex.operands(rebuilt)], node.at)
 

@@ -2,51 +2,175 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import structlog
+
+from actors.basic import hearing
 from actors.basic.errors import BasicError
-from actors.basic.host import Handler, Host, Wait
+from actors.basic.hints import hint
+from actors.basic.host import Clauses, Handler, Host, Wait
 from actors.basic.values import File, iterate, to_number, to_text
 from schemas.conversation import Attachment
 from schemas.dialog import ContextCleared, ContextSet, SuggestionsCleared, SystemPromptSet
 
 __all__ = ["HANDLERS", "hear", "heard", "overdue"]
 
-Clauses = tuple[tuple[str, Any], ...]
+log = structlog.get_logger(__name__)
 
 TRIES: Final = 3
-_SECRET: Final = frozenset({"password", "secret"})
+MAX_OPTIONS: Final = 100
+
+
+# --- speaking -------------------------------------------------------------------------------------------------------
 
 
 def talk(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
-    (said,) = arguments
-    if isinstance(said, File):
-        host.talk("", (attachment_of(said),))
+    said = arguments[0]
+    if type(said) is str:
+        host.talk(said)
+    elif isinstance(said, File):
+        host.talk("", (_attachment(said),))
     else:
-        host.talk(host.text(said))
+        host.talk(to_text(said))
 
 
-def attachment_of(file: File) -> Attachment:
-    return Attachment(name=file.name, url=file.url or file.path, mime_type=file.mime_type, size=file.size)
+def send_file(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    caption = to_text(arguments[1]) if len(arguments) > 1 else ""
+    host.talk(caption, (_attachment(arguments[0]),))
+
+
+def _attachment(file: object) -> Attachment:
+    if isinstance(file, File):
+        return Attachment(name=file.name, url=file.url or file.path, mime_type=file.mime_type, size=file.size)
+    address = to_text(file).strip()
+    if not address:
+        raise BasicError("E_NOTFOUND", "There is no file to send.")
+    return Attachment(name=urlsplit(address).path.rsplit("/", 1)[-1] or address, url=address)
+
+
+def print_(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    """PRINT and LOG: to the log of the process, never to the person."""
+    parts = [to_text(argument)[:1_000] for argument in arguments]
+    log.debug("script_printed", bot=host.run.trigger.bot, run=str(host.run.id), text=" ".join(parts))
+
+
+# --- hearing --------------------------------------------------------------------------------------------------------
 
 
 def hear(host: Host, what: dict[str, Any]) -> Wait:
-    """Prompt, and wait for the person. Raises: BasicError: E_INPUT, there is nobody to hear."""
+    """
+    Prompt, and wait for the person.
+
+    Args:
+        what: the HEAR as the compiler hands it over: ``kind``, and where written ``prompt``, ``default``, ``timeout``,
+            ``options``, ``open`` and ``null_on_timeout``.
+
+    Raises: BasicError: E_INPUT, there is nobody to hear; E_CONFIG, the type needs a service; E_VALUE, a bad menu or time.
+    """
     if not host.run.trigger.session:
         raise BasicError("E_INPUT", "There is nobody to hear: this run has no conversation.")
-    prompt = host.text(what.get("prompt"))
+    kind = what["kind"]
+    if kind in hearing.NEEDS_SERVICE:
+        host.missing(f"HEAR AS {kind.upper()}")
+    options = _options(what.get("options", ()))
+    if kind == "menu" and not options:
+        raise BasicError("E_VALUE", "The menu has no options.")
+    prompt = to_text(what.get("prompt"))
+    if not prompt and options and not any(act.kind == "said" for act in host.acts):
+        prompt = hint("menu", host.locale, options)
     if prompt:
         host.talk(prompt)
-    return Wait("hear", {"what": what, "tries": 1}, None, what["kind"] in _SECRET)
+    timeout = host.limits.hear_timeout_s
+    if what.get("timeout") is not None:
+        timeout = to_number(what["timeout"])
+        if not 0 < timeout < 10**9:
+            raise BasicError("E_VALUE", "TIMEOUT needs a number of seconds greater than 0.")
+    data = {key: value for key, value in what.items() if key in ("kind", "default", "open", "null_on_timeout")}
+    data.update(options=options, timeout=timeout, tries=1)
+    return _waiting(host, data)
+
+
+def _options(given: Sequence[Any]) -> list[str]:
+    values = iterate(given[0]) if len(given) == 1 and not isinstance(given[0], str) else list(given)
+    return list(dict.fromkeys(text for text in (to_text(value).strip() for value in values[:MAX_OPTIONS]) if text))
+
+
+def _waiting(host: Host, data: dict[str, Any]) -> Wait:
+    for option in data["options"]:
+        host.suggest(option, option, until_answered=True)
+    deadline = host.around.at + timedelta(seconds=data["timeout"])
+    return Wait("hear", data, deadline, data["kind"] in hearing.SECRET)
 
 
 def heard(host: Host, wait: dict[str, Any], text: str, attachments: tuple[Attachment, ...]) -> Any:
-    return text.strip()
+    """The value of the answer, or a ``Wait`` for a better one. Raises: BasicError: E_INPUT after three bad ones."""
+    answer = hearing.Answer(text, attachments, host.now.date())
+    if "default" in wait and hearing.is_blank(answer):
+        return wait["default"]
+    found = hearing.hear(wait["kind"], answer, wait["options"], wait.get("open", False), host.locale)
+    if isinstance(found, hearing.Accepted):
+        return found.value
+    if wait["tries"] >= TRIES:
+        raise BasicError("E_INPUT", f"No answer fitted HEAR AS {wait['kind'].upper()} in {TRIES} tries.")
+    host.talk(found.hint)
+    data = {key: value for key, value in wait.items() if key not in ("on", "number")}
+    return _waiting(host, {**data, "tries": wait["tries"] + 1})
 
 
 def overdue(host: Host, wait: dict[str, Any]) -> Any:
+    """What HEAR gives when nobody answered. Raises: BasicError: E_TIMEOUT."""
+    if "default" in wait:
+        return wait["default"]
+    if wait.get("null_on_timeout"):
+        return None
     raise BasicError("E_TIMEOUT", "Nobody answered in time.")
 
 
-HANDLERS: Final[dict[str, Handler]] = {"talk": talk}
+# --- suggestions, contexts, prompts ---------------------------------------------------------------------------------
+
+
+def add_suggestion(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    label = to_text(arguments[-1])
+    if label:
+        host.suggest(label, label, context=to_text(arguments[0]) if len(arguments) > 1 else None)
+
+
+def add_suggestion_text(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    host.suggest(to_text(arguments[1]), to_text(arguments[0]))
+
+
+def clear_suggestions(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    host.act(SuggestionsCleared())
+
+
+def set_context(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    text = to_text(arguments[-1])
+    host.act(ContextSet(name=to_text(arguments[0]) if len(arguments) > 1 else "", text=text), len(text))
+
+
+def clear_context(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    host.act(ContextCleared(name=to_text(arguments[0]) if arguments else None))
+
+
+def system_prompt(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
+    text = to_text(arguments[0])
+    host.act(SystemPromptSet(text=text), len(text))
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "talk": talk,
+    "send message": talk,
+    "send file": send_file,
+    "print": print_,
+    "log": print_,
+    "add suggestion": add_suggestion,
+    "add suggestion text": add_suggestion_text,
+    "clear suggestions": clear_suggestions,
+    "set context": set_context,
+    "clear context": clear_context,
+    "system prompt": system_prompt,
+}

@@ -1,0 +1,7 @@
+"""The basic actor: runs the BASIC scripts of bots."""
+
+from actors.basic.actor import BasicActor
+from actors.basic.limits import Limits
+from actors.basic.state import BasicState
+
+__all__ = ["BasicActor", "BasicState", "Limits"]

@@ -1,0 +1,242 @@
+"""
+The basic actor decides: it takes runs from one suspension point to the next.
+
+One event is one step of one run, and its answer is one ``RunAdvanced``: what the run did on the way, and where it stands.
+Between events a run is data in the state of its session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+from uuid import UUID
+
+from actors.basic import values
+from actors.basic.errors import BasicError
+from actors.basic.frames import Run, Trigger, dump, load
+from actors.basic.host import Host, Surroundings
+from actors.basic.keywords.handlers import HANDLERS
+from actors.basic.limits import Limits
+from actors.basic.machine import Machine, Step
+from actors.basic.programs import Bot, Bots
+from actors.basic.state import BasicState, OpenRun
+from bus.actor import Ask, Resource, Turn
+from bus.errors import QueryFailed
+from bus.protocol import Rows
+from schemas.dialog import (
+    Act,
+    AnswerGiven,
+    AnswerOverdue,
+    AwaitsAnswer,
+    AwaitsWorld,
+    Failed,
+    Outcome,
+    RunAdvanced,
+    RunCancelled,
+    RunRequested,
+)
+from schemas.package import BotPackage
+from schemas.schedule import TimerCancelled, TimerFired, TimerRequested
+from schemas.topics import BASIC, SCHEDULE, SESSION
+
+__all__ = ["BasicActor"]
+
+Deciding = Generator[Ask, Any, BasicState | None]
+
+_WITHOUT_SESSION: Final = frozenset({"schedule", "webhook", "event"})
+"""Triggers of runs that nobody talks to."""
+
+
+class BasicActor:
+    """
+    The decider of topic ``basic``.
+
+    Args:
+        limits: of a turn of a run; a bot's configuration may lower them.
+        max_program_bytes: about how much memory compiled bots may take.
+    """
+
+    name = BASIC
+    topic = BASIC
+    state = BasicState
+
+    def __init__(self, limits: Limits | None = None, *, max_program_bytes: int = 128 * 1024 * 1024) -> None:
+        self._bots = Bots(limits or Limits(), max_program_bytes)
+
+    def decide(self, turn: Turn, state: BasicState | None) -> BasicState | None | Deciding:
+        event = turn.event
+        if isinstance(event, RunCancelled):
+            return None if state is None else self._cancel(turn, state, str(event.run))
+        deciding = self._deciding(turn, state)
+        if deciding is None:
+            return state
+        # Most turns ask nothing: they are decided here, and the worker need not drive a generator.
+        try:
+            ask = next(deciding)
+        except StopIteration as end:
+            decided: BasicState | None = end.value
+            return decided
+        return _going_on(ask, deciding)
+
+    def _deciding(self, turn: Turn, state: BasicState | None) -> Deciding | None:
+        """How the event is decided; None if it is for no run that waits for it."""
+        event = turn.event
+        if isinstance(event, RunRequested):
+            return self._begin(turn, event, state or BasicState())
+        if state is None:
+            return None
+        match event:
+            case AnswerGiven(run=run) | AnswerOverdue(run=run):
+                return self._go_on(turn, state, str(run), "hear")
+            case TimerFired(timer=timer):
+                run_id, _, number = timer.partition("/")
+                return self._go_on(turn, state, run_id, "timer", number)
+            case _:
+                return None
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, turn: Turn, event: RunRequested, state: BasicState) -> Deciding:
+        session = "" if event.trigger in _WITHOUT_SESSION else event.key
+        trigger = Trigger(event.script.lower(), event.trigger, event.bot, event.channel, event.person, event.message, session)
+        run = Run(event.run, trigger)
+        bot = yield from self._bot(event.bot_version)
+        if bot is None:
+            _tell(turn, run, [], _no_bot(trigger.script))
+            return _kept(state)
+        machine = self._machine(turn, run, state, bot)
+        return (yield from _stepped(turn, machine, machine.begin(event.script, event.arguments), state, event.bot_version))
+
+    def _go_on(self, turn: Turn, state: BasicState, run_id: str, kind: str, number: str = "") -> Deciding | None:
+        open_run = state.runs.get(run_id)
+        if open_run is None:
+            return None
+        trigger = Trigger(
+            open_run.script, open_run.trigger, open_run.bot, open_run.channel, open_run.person, open_run.message,
+            "" if open_run.trigger in _WITHOUT_SESSION else turn.event.key,
+        )  # fmt: skip
+        run = load(UUID(run_id), trigger, open_run.frames)
+        wait = run.wait or {}
+        if wait.get("on") != kind or (number and number != str(wait.get("number"))):
+            return None
+        return self._woken(turn, run, state, open_run.bot_version)
+
+    def _woken(self, turn: Turn, run: Run, state: BasicState, version: str) -> Deciding:
+        bot = yield from self._bot(version)
+        if bot is None:
+            del state.runs[str(run.id)]
+            _tell(turn, run, [], _no_bot(run.trigger.script))
+            return _kept(state)
+        machine = self._machine(turn, run, state, bot)
+        event = turn.event
+        if isinstance(event, AnswerGiven):
+            step = machine.answer(event.text, event.attachments)
+        elif isinstance(event, AnswerOverdue):
+            step = machine.overdue()
+        else:
+            step = machine.fired()
+        return (yield from _stepped(turn, machine, step, state, version))
+
+    def _cancel(self, turn: Turn, state: BasicState, run_id: str) -> BasicState | None:
+        open_run = state.runs.pop(run_id, None)
+        if open_run is None:
+            return state
+        wait = values.load(open_run.frames).get("wait") or {}
+        if wait.get("on") == "timer":
+            turn.emit(SCHEDULE, TimerCancelled, timer=f"{run_id}/{wait['number']}", reply_to=BASIC)
+        return _kept(state)
+
+    # --- bots and machines ------------------------------------------------------------------------------------------
+
+    def _bot(self, version: str) -> Generator[Resource, bytes | None, Bot | None]:
+        bot = self._bots.get(version)
+        if bot is None and version:
+            data = yield Resource(version)
+            if data is not None:
+                bot = self._bots.put(version, BotPackage.from_bytes(data))
+        return bot
+
+    def _machine(self, turn: Turn, run: Run, state: BasicState, bot: Bot) -> Machine:
+        event = turn.event
+        session = values.load(state.session) if state.session else {}
+        around = Surroundings(event.id, event.at, bot.package, bot.settings, bot.zone, bot.limits, session)
+        return Machine(run, Host(run, around, HANDLERS), bot.program)
+
+
+def _stepped(turn: Turn, machine: Machine, step: Step, state: BasicState, version: str) -> Deciding:
+    """Take one step, and keep and tell what came of it."""
+    run, host = machine.run, machine.host
+    outcome = yield from _asking(step, host)
+    frames = None
+    if isinstance(outcome, AwaitsAnswer | AwaitsWorld):
+        frames = dump(run)
+        if values.approximate_size(frames, host.limits.max_frame) >= host.limits.max_frame:
+            message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
+            outcome, frames = Failed(code="E_LIMIT", message=message, script=run.trigger.script, line=0), None
+    if isinstance(outcome, AwaitsWorld):
+        assert run.wait is not None
+        turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
+    if frames is None:
+        state.runs.pop(str(run.id), None)
+    else:
+        trigger = run.trigger
+        state.runs[str(run.id)] = OpenRun.model_construct(
+            bot=trigger.bot, bot_version=version, script=trigger.script, trigger=trigger.kind, channel=trigger.channel,
+            person=trigger.person, message=trigger.message, frames=frames,
+        )  # fmt: skip
+    state.session = values.dump(host.session) if host.session else {}
+    _tell(turn, run, host.acts, outcome)
+    return _kept(state)
+
+
+def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
+    """
+    Drive *step*; what it asks is asked of the worker. The surroundings that operators look at are set only while the
+    run runs: while the database answers, other runs do.
+    """
+    answer: Rows = ()
+    refused: BasicError | None = None
+    begun = False
+    while True:
+        with values.ambience(host.zone, host.measure):
+            try:
+                if refused is not None:
+                    ask = step.throw(refused)
+                else:
+                    ask = step.send(answer) if begun else next(step)
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+        begun, refused = True, None
+        try:
+            answer = yield ask
+        except QueryFailed as error:
+            refused = BasicError("E_DB", f"The database refused: {error}")
+
+
+def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
+    """*deciding*, which has asked *ask* already."""
+    while True:
+        try:
+            answer = yield ask
+        except QueryFailed as error:
+            ask = deciding.throw(error)
+            continue
+        try:
+            ask = deciding.send(answer)
+        except StopIteration as end:
+            decided: BasicState | None = end.value
+            return decided
+
+
+def _kept(state: BasicState) -> BasicState | None:
+    """A state in which nothing is left is none."""
+    return state if state.runs or state.session else None
+
+
+def _no_bot(script: str) -> Failed:
+    return Failed(code="E_NOSCRIPT", message="The version of the bot that this run needs is gone.", script=script, line=0)
+
+
+def _tell(turn: Turn, run: Run, acts: list[Act], outcome: Outcome) -> None:
+    turn.emit(SESSION, RunAdvanced, run=run.id, script=run.trigger.script, acts=tuple(acts), outcome=outcome)

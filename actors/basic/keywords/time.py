@@ -1,0 +1,25 @@
+"""WAIT and DELAY: a timer that outlives the process."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from actors.basic.errors import BasicError
+from actors.basic.host import Clauses, Handler, Host, Wait
+from actors.basic.values import to_number
+
+__all__ = ["HANDLERS"]
+
+MAX_SECONDS: Final = 10 * 366 * 86_400
+
+
+def wait(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Wait:
+    """Raises: BasicError: E_VALUE, a negative time or one of more than ten years."""
+    seconds = to_number(arguments[0])
+    if not 0 <= seconds <= MAX_SECONDS:
+        raise BasicError("E_VALUE", "WAIT needs a number of seconds from 0 up to ten years.")
+    return Wait("timer", {}, host.around.at + timedelta(seconds=seconds))
+
+
+HANDLERS: Final[dict[str, Handler]] = {"wait": wait, "delay": wait}

@@ -1,0 +1,113 @@
+"""
+Scripts of bot packages as programs: compiled when first needed, kept while there is room.
+
+A bot version is immutable, so what was made of it never goes stale. Versions of a bot that share a script share its
+program.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, tzinfo
+from typing import Final
+from weakref import WeakValueDictionary
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from actors.basic.compiler import Program, compile_tree, program_hash
+from actors.basic.errors import BasicError, ScriptErrors
+from actors.basic.limits import Limits
+from actors.basic.parser import parse
+from schemas.package import BotPackage
+
+__all__ = ["Bot", "Bots"]
+
+_WEIGHT: Final = 20
+"""About how many bytes a compiled script and its text take for each character of the text."""
+_BASE_WEIGHT: Final = 4_000
+"""About how many bytes a bot takes besides its scripts."""
+
+
+class Bot:
+    """
+    A bot version as runs need it.
+
+    Args:
+        settings: the configuration, names in lower case.
+        zone: of its clock: ``timezone`` of the configuration, UTC if that is none.
+    """
+
+    def __init__(self, package: BotPackage, limits: Limits, programs: WeakValueDictionary[tuple[str, str], Program]) -> None:
+        self.package = package
+        self.settings = {name.strip().lower(): value for name, value in package.config.items()}
+        self.zone = _zone(self.settings.get("timezone", ""))
+        self.limits = limits.lowered(lambda name: self.settings.get(name, ""))
+        self.weight = _BASE_WEIGHT + _WEIGHT * sum(map(len, package.scripts.values()))
+        self._shared = programs
+        self._programs: dict[str, Program | None] = {}
+
+    def program(self, name: str) -> Program | None:
+        """
+        The script of that name (lower case), None if there is none.
+
+        Raises: BasicError: E_NOSCRIPT, it does not compile; such a package is not published.
+        """
+        try:
+            return self._programs[name]
+        except KeyError:
+            found = self._programs[name] = self._compiled(name)
+            return found
+
+    def _compiled(self, name: str) -> Program | None:
+        source = self.package.scripts.get(name)
+        if source is None:
+            return None
+        key = (name, program_hash(source))
+        program = self._shared.get(key)
+        if program is None:
+            try:
+                program = self._shared[key] = compile_tree(parse(source, name), key[1])
+            except ScriptErrors as errors:
+                first = errors.problems[0]
+                message = f"{name} does not compile: {first.message}"
+                raise BasicError("E_NOSCRIPT", message, first.at.line, name) from errors
+        return program
+
+
+def _zone(name: str) -> tzinfo:
+    if not name or name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+class Bots:
+    """
+    The bot versions that were used last.
+
+    Args:
+        limits: of every bot, unless its configuration lowers them.
+        max_bytes: about how much memory they may take together; at least one is always kept.
+    """
+
+    def __init__(self, limits: Limits, max_bytes: int = 128 * 1024 * 1024) -> None:
+        self._limits = limits
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._bots: OrderedDict[str, Bot] = OrderedDict()
+        self._programs: WeakValueDictionary[tuple[str, str], Program] = WeakValueDictionary()
+
+    def get(self, version: str) -> Bot | None:
+        bot = self._bots.get(version)
+        if bot is not None:
+            self._bots.move_to_end(version)
+        return bot
+
+    def put(self, version: str, package: BotPackage) -> Bot:
+        bot = self._bots[version] = Bot(package, self._limits, self._programs)
+        self._bytes += bot.weight
+        while self._bytes > self._max_bytes and len(self._bots) > 1:
+            _, gone = self._bots.popitem(last=False)
+            self._bytes -= gone.weight
+        return bot
