@@ -8,7 +8,7 @@ turn, as in the database. Time stands still until somebody waits. The same conve
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import GeneratorType
@@ -20,7 +20,7 @@ from actors.basic.limits import Limits
 from actors.session import SessionActor
 from bus.actor import Decider, Resource, Turn, derived_id
 from bus.errors import QueryFailed
-from bus.protocol import Outgoing, Query, Row, Rows
+from bus.protocol import Outgoing, Query, Rows
 from schemas.conversation import ConversationOpened, MessageReady, MessageReceived, Person
 from schemas.dialog import AwaitsWorld, Failed, RunAdvanced
 from schemas.envelope import Event
@@ -57,7 +57,7 @@ class Rehearsal:
     _events: deque[Outgoing] = field(default_factory=deque)
     _states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _timers: dict[tuple[str, str, str], TimerRequested] = field(default_factory=dict)
-    _memory: dict[tuple[str, ...], bytes | None] = field(default_factory=dict)
+    _memory: dict[tuple[str, ...], bytes] = field(default_factory=dict)
     _heard: list[Heard] = field(default_factory=list)
     _errors: list[str] = field(default_factory=list)
     _waiting: set[UUID] = field(default_factory=set)
@@ -203,8 +203,6 @@ class Rehearsal:
             self._states.pop(key, None)
         else:
             self._states[key] = found.model_dump_json().encode()
-        for row in turn.rows:
-            self._write(row)
         self._events.extend(turn.outgoing)
 
     def _resource(self, ask: Resource) -> bytes | None:
@@ -212,13 +210,19 @@ class Rehearsal:
         return data if ask.digest == digest_of(data) else None
 
     def _query(self, ask: Query) -> Rows:
-        if ask.sql in ("bot_memory.get", "user_memory.get"):
-            value = self._memory.get((ask.sql.partition(".")[0], *map(str, ask.values)))
-            found: list[Mapping[str, Any]] = [] if value is None else [{"value": value}]
-            return found
+        whose, _, what = ask.sql.partition(".")
+        key = (whose, *map(str, ask.values))
+        match whose, what:
+            case "bot_memory" | "user_memory", "get":
+                return [{"value": self._memory[key]}] if key in self._memory else ()
+            case "bot_memory" | "user_memory", "set":
+                self._memory[key[:-1]] = ask.values[-1]
+                return ()
+            case "user_memory", "clear":
+                for found in [found for found in self._memory if found[:-1] == key]:
+                    del self._memory[found]
+                return ()
+            case "user_memory", "all":
+                found_all = [(found[-1], value) for found, value in self._memory.items() if found[:-1] == key]
+                return [{"name": name, "value": value} for name, value in sorted(found_all)]
         raise QueryFailed(f"{ask.sql!r} needs a database, and a rehearsal has none", "0A000")
-
-    def _write(self, row: Row) -> None:
-        if row.statement in ("bot_memory.write", "user_memory.write"):
-            *key, value = row.values
-            self._memory[(row.statement.partition(".")[0], *map(str, key))] = value
