@@ -193,7 +193,7 @@ class PerformerRunner:
             delivery, held = queue.popleft()
             try:
                 async with self._slots:
-                    if not held.leaving:
+                    if not held.leaving and not self._around.stop.requested:
                         held.running += 1
                         try:
                             await self._work(delivery, held)

@@ -7,8 +7,11 @@ from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel
+from pydantic_core import from_json
 
+from bus import codec
 from bus.actor import Turn
+from bus.memory import Disk
 from bus.protocol import Outgoing
 from schemas.conversation import Message, MessageReady, MessageReceived, Person
 from schemas.dialog import AnswerGiven, Ended, RunAdvanced, Said
@@ -40,6 +43,24 @@ def said(key: str, text: str, number: int = 1, at: datetime = EPOCH, **fields: A
 
 def to_session(*events: Event) -> list[Outgoing]:
     return [Outgoing(SESSION, event) for event in events]
+
+
+def decoded(disk: Disk, topic: str) -> list[Event]:
+    """All events of *topic*, partition by partition."""
+    found = [codec.decode(record) for partition in disk.log[topic] for record in partition]
+    return [event for event in found if isinstance(event, Event)]
+
+
+def shown(disk: Disk, key: str) -> list[str]:
+    """What was said to the person of *key*, with its number."""
+    events = decoded(disk, CHANNEL_WEB)
+    return [f"{e.message.seq} {e.message.text}" for e in events if isinstance(e, MessageReady) and e.key == key]
+
+
+def stored(disk: Disk, key: str, actor: str = SESSION) -> Any:
+    """The state of *key* as JSON has it, None if there is none."""
+    found = disk.states.get((actor, key))
+    return from_json(found.value)["state"] if found else None
 
 
 class Counted(BaseModel):

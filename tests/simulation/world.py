@@ -18,7 +18,6 @@ import structlog
 from simulation import virtual
 from simulation.faults import NO_FAULTS, Faults, FaultyBus
 
-from bus import codec
 from bus.actor import Decider, Performer
 from bus.clock import LoopClock
 from bus.errors import BusUnavailable
@@ -276,9 +275,3 @@ def check(outcome: Outcome, expected: Mapping[str, Sequence[str]]) -> None:
         assert [message.seq for message in messages] == list(range(1, len(messages) + 1)), f"{name}: numbers"
         assert [message.text for message in messages if message.role != "user"] == list(answers), f"{name}: answers"
     assert not outcome.disk.dead, [letter.reason for letter in outcome.disk.dead.values()]
-
-
-def decoded(disk: Disk, topic: str) -> list[Event]:
-    """All events of *topic*, partition by partition."""
-    found = [codec.decode(record) for partition in disk.log[topic] for record in partition]
-    return [event for event in found if isinstance(event, Event)]
