@@ -24,6 +24,7 @@ from bus.kafka.subscription import SETTLE_S, KafkaSubscription
 from bus.kafka.topics import ensure_topics
 from bus.kafka.writer import Writer, open_writer
 from bus.postgres.database import Database, open_database
+from bus.postgres.leases import LIFE_S
 from bus.postgres.log import Topics, declare_topics
 from bus.postgres.migrate import check_schema
 from bus.postgres.store import Store, StoreTransaction
@@ -51,6 +52,7 @@ class KafkaOptions:
         publish_s: how long ``publish`` waits for Kafka.
         session_s: a process that Kafka has not heard of for so long is replaced in its groups. Brokers take no less
             than their ``group.min.session.timeout.ms`` (6 s).
+        life_s: for how long a process that hangs keeps its partitions.
         watch_s: how long a partition may stand still with more to read before its client is replaced.
     """
 
@@ -59,6 +61,7 @@ class KafkaOptions:
     max_event_bytes: int = 1 << 20
     publish_s: float = 10.0
     session_s: float = 6.0
+    life_s: float = LIFE_S
     watch_s: float = 5.0
 
     def name(self, topic: str) -> str:
@@ -80,7 +83,7 @@ class _KafkaTransaction:
         return self._inner.savepoint()
 
     async def commit(self, turns: Turns) -> None:
-        self._outbox.send(turns, await self._inner.commit(turns))
+        await self._outbox.send(turns, await self._inner.commit(turns))
 
 
 class KafkaBus:
@@ -193,7 +196,7 @@ class KafkaBus:
     async def commit(self, turns: Turns) -> None:
         """As ``Bus.commit``: the events are in the outbox, and on their way to Kafka."""
         await self._outbox.wait_room()
-        self._outbox.send(turns, await self.store.commit(turns))
+        await self._outbox.send(turns, await self.store.commit(turns))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -248,7 +251,7 @@ async def open_kafka_bus(
             declared = await declare_topics(connection, topics)
         await _declare_on_kafka(bootstrap, topics, declared, options)
         store = Store(database, declared, None, max_event_bytes=options.max_event_bytes)
-        members = KafkaMembers(database, lambda place, head: None)
+        members = KafkaMembers(database, lambda place, head: None, options.life_s)
         await members.enter()
         async with open_writer(bootstrap, topic_name=options.name, max_bytes=options.max_event_bytes) as writer:
             outbox = Outbox(store, writer)

@@ -47,9 +47,13 @@ class Outbox:
         """Wait while too much is on its way; whoever commits asks first, so memory stays bounded."""
         await self._writer.wait_room()
 
-    def send(self, turns: Turns, kept: Sequence[Kept]) -> None:
+    async def send(self, turns: Turns, kept: Sequence[Kept]) -> None:
         """Publish what has just been committed; *kept* is ``turns.outgoing`` as the outbox has it."""
-        if not kept:
+        if not turns.outgoing:
+            return
+        if len(kept) < len(turns.outgoing):
+            # The answer to the commit was lost, and too much is in the outbox to tell what is ours: all of it goes.
+            await self.publish_leftovers(turns.actor, turns.topic, {advance.partition for advance in turns.advances})
             return
         owner = turns.actor, turns.topic
         done = self._writer.post(

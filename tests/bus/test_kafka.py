@@ -1,18 +1,25 @@
-"""The bus on a real Apache Kafka: what is Kafka's own. What every bus keeps is in ``conformance.py``."""
+"""The bus on a real Apache Kafka: the contract, and what only Kafka has."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import NotLeaderForPartitionError
+from support.breaking import BreakingLine, breaking_line
 from support.kafka import KafkaServer, kafka_server, require_kafka
 
 from bus.clock import SystemClock
@@ -22,16 +29,18 @@ from bus.kafka import KafkaBus, KafkaOptions, open_kafka_bus
 from bus.postgres.database import open_database
 from bus.postgres.log import declare_topics
 from bus.postgres.store import Store
-from bus.protocol import Advance, Claim, Delivery, Outgoing, StateWrite, Subscription, Turns, Undecodable
+from bus.protocol import Advance, Claim, Delivery, Outgoing, Record, StateWrite, Subscription, Turns, Undecodable
 from schemas.conversation import PersonTyping
 from schemas.envelope import Event, Origin
-from schemas.topics import Topic, partition_of
+from schemas.topics import TOPICS, Topic, partition_of
+from tests.bus.conformance import BusConformance
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
 
 INBOX = Topic("inbox", 4, "read by the tests")
 NEXT = Topic("next", 2, "where turns send to")
 NOTICED_S = 30.0
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +92,133 @@ def typing(key: str = "a", origin: Origin | None = None, trace: str | None = Non
         origin=origin,
         trace=trace,
     )
+
+
+class Victim:
+    """A member in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, owned: list[int]) -> None:
+        self.process = process
+        self.owned = owned
+
+    async def die(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+
+class KafkaWorld:
+    """Topics of its own on the broker, and a database. Both are reached by a line that can be cut."""
+
+    holds_the_log = False
+
+    def __init__(self, kafka: KafkaServer, prefix: str, postgres_url: str, line_url: str, line: BreakingLine) -> None:
+        self.kafka = kafka
+        self.prefix = prefix
+        self.line = line
+        self.stack = AsyncExitStack()
+        self._postgres_url = postgres_url
+        self._line_url = line_url
+
+    async def open(self) -> KafkaBus:
+        return await self.stack.enter_async_context(
+            open_kafka_bus(
+                f"127.0.0.1:{self.kafka.line_end_port}",
+                self._line_url,
+                clock=SystemClock(),
+                options=KafkaOptions(prefix=self.prefix, session_s=2.0, life_s=2.0),
+            )
+        )
+
+    async def victim(self, topic: str, group: str) -> Victim:
+        arguments = [self.kafka.bootstrap, self._postgres_url, self.prefix, topic, group]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "tests/support/kafka_member.py"),
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self.stack.push_async_callback(self._end, process)
+        assert process.stdout is not None
+        async with asyncio.timeout(NOTICED_S):
+            return Victim(process, json.loads(await process.stdout.readline()))
+
+    @staticmethod
+    async def _end(process: asyncio.subprocess.Process) -> None:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+    async def append(self, topic: str, partition: int, record: Record) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap) as producer:
+            await producer.send_and_wait(
+                self.prefix + topic,
+                record.data,
+                record.key.encode(),
+                partition,
+                headers=[("ce_type", record.type.encode())],
+            )
+
+    async def publish_slowly(self, outgoing: Outgoing, hold_s: float) -> None:
+        record = encode(outgoing.event)
+        await asyncio.sleep(hold_s)  # on Kafka an append is its own commit, and can only be late as a whole
+        await self.append(outgoing.topic, partition_of(record.key, 8), record)
+
+    def lose_answer(self, bus: object, marker: str, *, durable: bool) -> AbstractAsyncContextManager[None]:
+        return self.line.armed(marker, durable=durable)
+
+    async def outlive(self) -> None:
+        places = [TopicPartition(self.prefix + topic.name, n) for topic in TOPICS for n in range(topic.partitions)]
+        await drop_before(self.kafka, dict.fromkeys(places, -1))
+
+
+@pytest.fixture
+async def world(
+    kafka: KafkaServer, prefix: str, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[KafkaWorld]:
+    parts = urlsplit(postgres_url)
+    (host,) = parse_qs(parts.query)["host"]
+    socket = ".s.PGSQL.5432"
+    folder = tmp_path_factory.mktemp("w")
+    line_url = parts._replace(query=f"host={quote(str(folder))}").geturl()
+    async with breaking_line(Path(host) / socket, folder / socket) as line:
+
+        async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await line.pass_on(reader, writer, *await asyncio.open_connection("127.0.0.1", kafka.line_port))
+
+        listening = await asyncio.start_server(pass_on, "127.0.0.1", kafka.line_end_port)
+        world = KafkaWorld(kafka, prefix, postgres_url, line_url, line)
+        async with world.stack:
+            yield world
+        listening.close()
+    async with kafka_admin(kafka) as admin:
+        await admin.delete_topics([prefix + topic.name for topic in TOPICS])
+
+
+@asynccontextmanager
+async def kafka_admin(kafka: KafkaServer) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def drop_before(kafka: KafkaServer, offsets: dict[TopicPartition, int]) -> None:
+    """What retention does; -1 is the end."""
+    places = {place: RecordsToDelete(before_offset=offset) for place, offset in offsets.items()}
+    async with kafka_admin(kafka) as admin, asyncio.timeout(NOTICED_S):
+        while True:
+            try:
+                await admin.delete_records(places)
+            except NotLeaderForPartitionError:  # of a topic that was made a moment ago
+                continue
+            return
+
+
+class TestKafkaBus(BusConformance):
+    """``world`` is the module's."""
 
 
 class Reading:
@@ -350,14 +486,9 @@ async def test_an_edge_owns_one_partition_and_sees_what_comes_from_now_on(bus: K
 async def test_offsets_that_retention_has_dropped_are_passed_over(
     kafka: KafkaServer, prefix: str, bus: KafkaBus
 ) -> None:
-    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-
     events = [typing() for _ in range(5)]
     await bus.publish([Outgoing(INBOX.name, event, partition=0) for event in events])
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await admin.start()
-    await admin.delete_records({TopicPartition(prefix + INBOX.name, 0): RecordsToDelete(before_offset=3)})
-    await admin.close()
+    await drop_before(kafka, {TopicPartition(prefix + INBOX.name, 0): 3})
     async with reading(bus, INBOX, "g") as inbox:
         assert await inbox.events(2) == [event.id for event in events[3:]]
 

@@ -35,7 +35,16 @@ class BreakingLine:
         assert self.cuts == before + 1, "nobody sent the marker"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_unix_connection(self._server)
+        await self.pass_on(reader, writer, *await asyncio.open_unix_connection(self._server))
+
+    async def pass_on(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        there_reader: asyncio.StreamReader,
+        there_writer: asyncio.StreamWriter,
+    ) -> None:
+        """Carry bytes between a client and a server, both connected."""
         doomed = asyncio.Event()
 
         async def ask() -> None:

@@ -17,8 +17,6 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -29,6 +27,7 @@ __all__ = ["VERSION", "KafkaMissingError", "KafkaServer", "kafka_server", "requi
 
 VERSION: Final = "4.1.1"
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
+CLUSTER_ID: Final = "Ym90c3dhaW4tdGVzdHMtMQ"  # 16 bytes in base64: botswain-tests-1
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 20.0
 
@@ -60,8 +59,9 @@ _POM: Final = f"""\
 _PROPERTIES: Final = """\
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},LINE://127.0.0.1:{line_port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},LINE://127.0.0.1:{line_end_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,LINE:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 log.dirs={data}
@@ -80,6 +80,7 @@ share.coordinator.state.topic.min.isr=1
 group.min.session.timeout.ms=1000
 num.network.threads=2
 num.io.threads=4
+log.index.size.max.bytes=65536
 log.cleaner.dedupe.buffer.size=2097152
 """
 
@@ -157,6 +158,9 @@ class KafkaServer:
     """
     One Kafka on a folder of its own. It may be stopped, killed and started again; address and data stay.
 
+    Besides its own address it has one for a proxy: what connects to ``line_port`` is told to find the server at
+    ``line_end_port``, where a test may listen and pass on or cut.
+
     Args:
         folder: empty; holds the data, the configuration and ``server.log``.
         heap_mb: the JVM's heap.
@@ -164,12 +168,18 @@ class KafkaServer:
 
     def __init__(self, folder: Path, *, heap_mb: int = 256) -> None:
         self._folder = folder
-        self._port, controller_port = _free_ports(2)
+        self._port, self.line_port, self.line_end_port, controller_port = _free_ports(4)
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         properties = folder / "server.properties"
         properties.write_text(
-            _PROPERTIES.format(port=self._port, controller_port=controller_port, data=folder / "data")
+            _PROPERTIES.format(
+                port=self._port,
+                line_port=self.line_port,
+                line_end_port=self.line_end_port,
+                controller_port=controller_port,
+                data=folder / "data",
+            )
         )
         (folder / "log4j2.properties").write_text(_LOGGING)
         self._java = [
@@ -182,9 +192,8 @@ class KafkaServer:
             f"{_jars()}/*",
         ]
         self._properties = str(properties)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         with self._log.open("ab") as log:
-            self._run_tool(log, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties)
+            self._run_tool(log, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", self._properties)
 
     @property
     def bootstrap(self) -> str:
@@ -278,7 +287,7 @@ def kafka_server(*, heap_mb: int = 256) -> Iterator[KafkaServer]:
         raise
     finally:
         if server is not None:
-            server.stop()
+            server.kill()  # its data go too; in good order it takes up to 20 s if topics were just deleted
     shutil.rmtree(folder, ignore_errors=True)
 
 
