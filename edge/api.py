@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from bus.dead_letters import NotDecodable, discard, redrive
 from bus.errors import TooLarge
-from bus.protocol import Bus, Clock, DeadLetter
+from bus.protocol import Bus, DeadLetter
 from edge import frames
 from edge.access import Access
 from edge.directory import BotDirectory, BotFace
@@ -27,7 +27,7 @@ from edge.limits import Addresses
 from edge.live import Ear, Heard, hear_answers, server_sent
 from edge.operations import Operation, Parameter, body_of, integer, openapi, routes
 from edge.problems import Problem
-from edge.reading import Fate, LetterRow, Reader
+from edge.reading import Reader
 from edge.settings import EdgeSettings
 from edge.shapes import (
     Answer,
@@ -68,34 +68,7 @@ _CURSOR: Final = Parameter("cursor", "`next` of the page before", {"type": "stri
 _AFTER: Final = Parameter("after", "only what comes after this number", {"type": "integer", "minimum": 0})
 
 
-_FATES: Final[dict[str, Fate | None]] = {
-    "waiting": "waiting",
-    "redriven": "redriven",
-    "discarded": "discarded",
-    "all": None,
-}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class _Letters:
-    """The reader's dead letters, as ``bus.dead_letters`` wants to see them: those that wait."""
-
-    def __init__(self, reader: Reader, clock: Clock) -> None:
-        self._reader = reader
-        self._clock = clock
-
-    async def letters(self, *, limit: int, after: UUID | None = None) -> Sequence[DeadLetter]:
-        found = [row.letter for row in await self._reader.dead_letters(limit=1_000)]
-        found.reverse()
-        begin = next((index + 1 for index, letter in enumerate(found) if letter.id == after), 0)
-        return found[begin : begin + limit]
-
-    async def letter(self, id_: UUID) -> DeadLetter | None:
-        row = await self._reader.dead_letter(id_)
-        return row.letter if row is not None and row.fate == "waiting" else None
-
-    async def settle(self, id_: UUID, fate: Literal["redriven", "discarded"]) -> bool:
-        return await self._reader.decide_letter(id_, fate, self._clock.now())
 
 
 class Api:
@@ -110,10 +83,8 @@ class Api:
         tokens: Tokens,
         addresses: Addresses,
         settings: EdgeSettings,
-        clock: Clock,
     ) -> None:
         self._bus = bus
-        self._letters = _Letters(reader, clock)
         self._hub = hub
         self._reader = reader
         self._directory = directory
@@ -219,15 +190,11 @@ class Api:
                 "GET",
                 "/dead-letters",
                 "listDeadLetters",
-                "Events that were set aside, the newest first",
+                "Events that were set aside, the oldest first",
                 self.dead_letters,
                 access="operator",
                 result=DeadLetterList,
-                parameters=(
-                    Parameter("fate", "what became of them", {"enum": list(_FATES), "default": "waiting"}),
-                    _LIMIT,
-                    _CURSOR,
-                ),
+                parameters=(_LIMIT, _CURSOR),
             ),
             Operation(
                 "GET",
@@ -399,27 +366,23 @@ class Api:
         """What was set aside."""
         self._access.operator(request)
         limit = _limit(request)
-        wanted = request.query_params.get("fate", "waiting")
-        if wanted not in _FATES:
-            errors = [{"pointer": "fate", "detail": f"is one of {', '.join(_FATES)}"}]
-            raise Problem(422, "bad_value", "The parameter 'fate' is not possible.", errors=errors)
-        rows = await self._reader.dead_letters(_FATES[wanted], before=_cursor(request), limit=limit)
-        next_ = _cursor_at(rows[-1].letter.at, rows[-1].letter.id) if len(rows) == limit else None
-        return _json(DeadLetterList(dead_letters=[DeadLetterRow(**_letter(row)) for row in rows], next=next_))
+        found = await self._reader.letters(limit=limit, after=_letter_cursor(request))
+        next_ = found[-1].id.hex if len(found) == limit else None
+        return _json(DeadLetterList(dead_letters=[DeadLetterRow(**_letter(letter)) for letter in found], next=next_))
 
     async def dead_letter(self, request: Request) -> Response:
         """One of them, whole."""
         self._access.operator(request)
-        row = await self._reader.dead_letter(_letter_id(request))
-        if row is None:
+        letter = await self._reader.letter(_letter_id(request))
+        if letter is None:
             raise _no_letter()
-        data = row.letter.record.data.decode("utf-8", "replace")
-        return _json(DeadLetterDetail(**_letter(row), traceback=row.letter.traceback, data=data))
+        data = letter.record.data.decode("utf-8", "replace")
+        return _json(DeadLetterDetail(**_letter(letter), traceback=letter.traceback, data=data))
 
     async def discard(self, request: Request) -> Response:
         """Go on without it."""
         self._access.operator(request)
-        if not await discard(self._bus, self._letters, _letter_id(request)):
+        if not await discard(self._bus, self._reader, _letter_id(request)):
             raise _no_letter()
         return Response(status_code=204)
 
@@ -427,7 +390,7 @@ class Api:
         """Decide it anew."""
         self._access.operator(request)
         try:
-            done = await redrive(self._bus, self._letters, _letter_id(request))
+            done = await redrive(self._bus, self._reader, _letter_id(request))
         except NotDecodable as error:
             detail = f"This program cannot read the event ({error}); discard it, or redrive it with a program that can."
             raise Problem(409, "not_decodable", detail) from None
@@ -481,13 +444,24 @@ def _cursor(request: Request) -> tuple[datetime, UUID] | None:
         return None
     found = re.fullmatch(r"([0-9]{1,17})-([0-9a-f]{32})", text)
     if found is None:
-        errors = [{"pointer": "cursor", "detail": "is `next` of the page before"}]
-        raise Problem(422, "bad_value", "The cursor is not one of ours.", errors=errors)
+        raise _bad_cursor()
     return _EPOCH + timedelta(microseconds=int(found[1])), UUID(hex=found[2])
 
 
-def _letter(row: LetterRow) -> dict[str, Any]:
-    letter = row.letter
+def _letter_cursor(request: Request) -> UUID | None:
+    text = request.query_params.get("cursor")
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> Problem:
+    errors = [{"pointer": "cursor", "detail": "is `next` of the page before"}]
+    return Problem(422, "bad_value", "The cursor is not one of ours.", errors=errors)
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "at": letter.at,
@@ -498,7 +472,6 @@ def _letter(row: LetterRow) -> dict[str, Any]:
         "type": letter.record.type,
         "key": letter.record.key,
         "reason": letter.reason,
-        "fate": row.fate,
     }
 
 

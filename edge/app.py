@@ -34,9 +34,10 @@ __all__ = ["Edge", "create_app"]
 class Edge:
     """The ASGI application. Sockets go straight to the web chat: an idle one then holds one coroutine, not five."""
 
-    def __init__(self, chat: WebChat, http: Starlette) -> None:
+    def __init__(self, chat: WebChat, http: Starlette, directory: BotDirectory) -> None:
         self._chat = chat
         self._http = http
+        self.directory = directory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket" and scope["path"].startswith("/ws/"):
@@ -82,7 +83,7 @@ def create_app(
             for task in tasks:
                 task.cancel()
 
-    api = Api(bus, hub, reader, directory, tokens, addresses, settings, clock)
+    api = Api(bus, hub, reader, directory, tokens, addresses, settings)
     health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics)
     pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
     http = Starlette(
@@ -95,4 +96,4 @@ def create_app(
             BusUnavailable: problems.on_unavailable,
         },
     )
-    return Edge(chat, http)
+    return Edge(chat, http, directory)

@@ -123,7 +123,8 @@ class Hub:
                 await self._follow()
             except BusUnavailable as failure:
                 log.warning("edge_slot_lost", reason=str(failure), retry_in_s=wait_s)
-            except BusError:
+            except Exception:
+                # Whatever it was, to be deaf for ever would be worse: begin anew, and let the log tell.
                 log.exception("edge_slot_failed", retry_in_s=wait_s)
             finally:
                 if self._slot is not None:

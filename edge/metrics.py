@@ -33,6 +33,7 @@ class Metrics:
         )
         self._refused = Counter(f"{name}refused", "Error frames sent by code", ["code"], registry=self.registry)
         self._shown = Counter(f"{name}messages_shown", "Transcript entries sent to clients", registry=self.registry)
+        self._slow = Counter(f"{name}sockets_too_slow", "Sockets closed for not reading", registry=self.registry)
         self._by_type: dict[str, Counter] = {}
 
     def published(self, type_: str, seconds: float) -> None:
@@ -54,6 +55,10 @@ class Metrics:
     def shown(self) -> None:
         """An entry of a transcript went out to a client."""
         self._shown.inc()
+
+    def too_slow(self) -> None:
+        """A socket did not read what it was sent."""
+        self._slow.inc()
 
     def exposition(self) -> bytes:
         """All figures, in the text format of Prometheus."""

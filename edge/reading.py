@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 from uuid import UUID
 
-from bus.protocol import DeadLetter
+from bus.dead_letters import DeadLetters
 from schemas.conversation import Message
 
-__all__ = ["BotRow", "ConversationRow", "Fate", "LetterRow", "Reader", "VersionRow"]
-
-Fate = Literal["waiting", "redriven", "discarded"]
+__all__ = ["BotRow", "ConversationRow", "Reader", "VersionRow"]
 
 
 class BotRow(Protocol):
@@ -48,16 +46,7 @@ class ConversationRow(Protocol):
     def newest_seq(self) -> int: ...
 
 
-class LetterRow(Protocol):
-    """A dead letter and what became of it."""
-
-    @property
-    def letter(self) -> DeadLetter: ...
-    @property
-    def fate(self) -> Fate: ...
-
-
-class Reader(Protocol):
+class Reader(DeadLetters, Protocol):
     """The read side of the store. Every method may raise ``bus.errors.BusUnavailable``."""
 
     async def transcript(self, session: str, after: int, limit: int) -> Sequence[Message]:
@@ -84,18 +73,4 @@ class Reader(Protocol):
 
     async def resource(self, digest: str) -> bytes | None:
         """The package of a bot version, None if there is none."""
-        ...
-
-    async def dead_letters(
-        self, fate: Fate | None = "waiting", *, before: tuple[datetime, UUID] | None = None, limit: int = 100
-    ) -> Sequence[LetterRow]:
-        """Newest first; *before* is (at, id) of the last one of the page before. ``fate=None``: all of them."""
-        ...
-
-    async def dead_letter(self, id_: UUID) -> LetterRow | None:
-        """One dead letter, None if there is none."""
-        ...
-
-    async def decide_letter(self, id_: UUID, fate: Literal["redriven", "discarded"], at: datetime) -> bool:
-        """Note what became of a letter that waits; False if it does not (any more)."""
         ...

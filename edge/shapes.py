@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -152,7 +151,6 @@ class DeadLetterRow(_Shape):
     type: str
     key: str
     reason: str
-    fate: Literal["waiting", "redriven", "discarded"]
 
 
 class DeadLetterDetail(DeadLetterRow):
@@ -163,7 +161,7 @@ class DeadLetterDetail(DeadLetterRow):
 
 
 class DeadLetterList(_Shape):
-    """Dead letters, the newest first."""
+    """Dead letters that wait, the oldest first."""
 
     dead_letters: list[DeadLetterRow]
     next: str | None = Field(default=None, description="cursor of the next page; null on the last one")

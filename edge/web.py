@@ -79,7 +79,7 @@ class _FillTo:
     seq: int
 
 
-class _Gone(Exception):
+class _Gone(Exception):  # noqa: N818 # says what is the case, as all of ours do
     """The socket is to be closed with this code."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -88,7 +88,7 @@ class _Gone(Exception):
         self.reason = reason
 
 
-class _Stop(Exception):
+class _Stop(Exception):  # noqa: N818 # says what is the case, as all of ours do
     """Ends the task group of the writers."""
 
 
@@ -170,11 +170,10 @@ class WebChat:
             newest = await self.reader.newest_seq(session) if hello.token and not complaint else 0
             resumed = bool(hello.token) and not complaint
             socket = _Socket(self, session, hello, address, receive, send)
+            if complaint:
+                socket.refuse("unauthorized", complaint)
+            socket.start_after(hello.after, newest)
             with self.hub.listen(session, socket):
-                socket.say(frames.welcome(session, self.tokens.sign(ticket), hello.bot, newest))
-                if complaint:
-                    socket.refuse("unauthorized", complaint)
-                socket.start_after(hello.after, newest)
                 event: Event
                 if resumed:
                     event = self.hub.make(ConversationResumed, session, hello.bot, slot=slot)
@@ -182,7 +181,9 @@ class WebChat:
                     event = self.hub.make(
                         ConversationOpened, session, hello.bot, channel="web", person=socket.person, slot=slot
                     )
+                # The welcome waits for this: a token is given for what is durable only.
                 await self.hub.publish(event)
+                socket.begin(frames.welcome(session, self.tokens.sign(ticket), hello.bot, newest))
                 await socket.read()
         except BusError as failure:
             log.warning("socket_not_served", reason=str(failure))
@@ -218,6 +219,7 @@ class _Socket:
     __slots__ = (
         "_address",
         "_chat",
+        "_ended",
         "_life",
         "_outgoing",
         "_pending",
@@ -244,23 +246,31 @@ class _Socket:
         self._receive = receive
         self._send = send
         self._outgoing: deque[str | Event | _FillTo] = deque()
-        self._writing = False
+        self._writing = True  # nothing leaves before the welcome
         self._sent = 0  # the newest entry that the client has
         self._pending: dict[str, None] | None = None  # ids of the client's messages that wait for their number
         self._rate = Bucket()
         self._refusals = Bucket()
         self._typing_at = 0.0
         self._life: asyncio.Timeout | None = None
+        self._ended = 0  # the code to close with
 
     # --- what is sent -----------------------------------------------------------------------------------------------
 
     def put(self, event: Event) -> None:
         """Send what *event* means to this client, after all that waits already."""
-        if len(self._outgoing) >= self._chat.settings.max_outgoing:
-            if not isinstance(event, _EPHEMERAL):
-                self._end(TRY_AGAIN_LATER)
+        if self._ended:
             return
-        self._queue(event)
+        if len(self._outgoing) < self._chat.settings.max_outgoing:
+            self._queue(event)
+        elif not isinstance(event, _EPHEMERAL):
+            self._chat.metrics.too_slow()
+            self._end(TRY_AGAIN_LATER)
+
+    def begin(self, welcome: str) -> None:
+        """Send the welcome, and after it what waits already."""
+        self._outgoing.appendleft(welcome)
+        self._chat.writers.create_task(self._write())
 
     def say(self, frame: str) -> None:
         """Send a frame as it is."""
@@ -354,9 +364,11 @@ class _Socket:
     def _end(self, code: int) -> None:
         """Close the socket, from outside of its reader; the client resumes with what it has."""
         self._outgoing.clear()
-        if self._life is not None and not self._life.expired():
+        if self._ended:
+            return
+        self._ended = code
+        if self._life is not None:
             self._life.reschedule(asyncio.get_running_loop().time())
-        log.info("socket_ended", code=code)
 
     # --- what is read -----------------------------------------------------------------------------------------------
 
@@ -365,13 +377,17 @@ class _Socket:
         receive = self._receive
         try:
             async with asyncio.timeout(None) as self._life:
-                while True:
+                while not self._ended:
                     received = await receive()
                     if received["type"] == "websocket.disconnect":
                         return
                     await self._take(received.get("text"))
         except TimeoutError:
-            raise _Gone(TRY_AGAIN_LATER, "resume") from None
+            if not self._ended:
+                raise
+        finally:
+            self._life = None
+        raise _Gone(self._ended, "resume")
 
     async def _take(self, text: str | None) -> None:
         settings = self._chat.settings

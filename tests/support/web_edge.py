@@ -4,143 +4,139 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import httpx
 import uvicorn
+from pydantic import BaseModel
 from websockets.asyncio.client import ClientConnection, connect
 
-from bus.actor import derived_id
+from bus.actor import Turn
+from bus.clock import SystemClock
 from bus.errors import BusUnavailable
-from bus.memory import Disk, MemoryBus
-from bus.protocol import Outgoing, Undecodable
+from bus.postgres import open_postgres_bus
+from bus.postgres.reads import Reads, open_reads
+from bus.protocol import Bus, Outgoing
+from bus.worker import run_worker
 from edge.app import Edge, create_app
+from edge.metrics import Metrics
 from edge.settings import EdgeSettings
 from schemas.conversation import (
     ConversationAttached,
     ConversationOpened,
     ConversationResumed,
     Message,
+    MessageDelta,
     MessageReady,
     MessageReceived,
     Suggestion,
+    TypingShown,
 )
 from schemas.envelope import Event
-from schemas.package import BotPackage, digest_of
+from schemas.package import BotPackage
 from schemas.topics import CHANNEL_WEB, SESSION
 
 KEY = "a signing key for tests only"
 
 
-@dataclass(frozen=True)
-class BotRow:
-    name: str
-    version: str
+class EchoState(BaseModel):
+    """What the echo knows of a conversation."""
 
-
-@dataclass
-class Store:
-    """What is read: bots and transcripts. *down* makes every read fail."""
-
-    bots_: dict[str, BotPackage] = field(default_factory=dict)
-    transcripts: dict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
-    down: bool = False
-
-    def _check(self) -> None:
-        if self.down:
-            raise BusUnavailable("the store is down")
-
-    async def transcript(self, session: str, after: int, limit: int) -> Sequence[Message]:
-        self._check()
-        return self.transcripts[session][after : after + limit]
-
-    async def newest_seq(self, session: str) -> int:
-        self._check()
-        return len(self.transcripts[session])
-
-    async def bots(self) -> Sequence[BotRow]:
-        self._check()
-        return [BotRow(name, digest_of(package.to_bytes())) for name, package in sorted(self.bots_.items())]
-
-    async def resource(self, digest: str) -> bytes | None:
-        self._check()
-        packages = (package.to_bytes() for package in self.bots_.values())
-        return next((data for data in packages if digest_of(data) == digest), None)
+    slot: int | None = None
+    seq: int = 0
+    numbers: dict[str, int] = {}
 
 
 class Echo:
-    """Stands where the session actor stands: greets, says back what it hears, knows a repeated id."""
+    """
+    Stands where the session actor stands: greets, says back what it hears, knows a repeated id. Words it acts on:
+    ``quiet`` (no answer), ``typing``, ``delta``, ``poison`` (raises).
+    """
 
-    def __init__(self, bus: MemoryBus, store: Store) -> None:
-        self._bus = bus
-        self._store = store
-        self._slots: dict[str, int | None] = {}
-        self._numbers: dict[tuple[str, str], Message] = {}
+    name = topic = SESSION
+    state = EchoState
+
+    def __init__(self) -> None:
         self.heard: list[Event] = []
-        self.silent = False  # takes what comes, and shows nothing
+        self.silent = False  # takes what comes and writes it down, but shows nothing
 
-    async def run(self) -> None:
-        async with self._bus.subscribe(SESSION, group="session") as subscription:
-            while True:
-                batch = await subscription.take(100)
-                for delivery in batch.deliveries:
-                    assert not isinstance(delivery.event, Undecodable)
-                    await self._handle(delivery.event)
-
-    async def _handle(self, event: Event) -> None:
+    def decide(self, turn: Turn, state: EchoState | None) -> EchoState | None:
+        state = state or EchoState()
+        event = turn.event
         self.heard.append(event)
         match event:
             case ConversationOpened(slot=slot):
-                self._slots[event.key] = slot
-                await self.say(event, "Hello!", Suggestion(text="Yes", value="yes"))
+                state.slot = slot
+                turn.write("conversations.insert", event.key, event.bot, event.channel, event.person.id, event.at)
+                self.say(turn, state, "bot", "Hello!", suggestions=(Suggestion(text="Yes", value="yes"),))
             case ConversationResumed(slot=slot):
-                self._slots[event.key] = slot
-                await self._show(event, ConversationAttached, seq=len(self._store.transcripts[event.key]))
-            case MessageReceived(message_id=id_, text=text):
-                known = self._numbers.get((event.key, id_))
-                if known is None:
-                    self._numbers[event.key, id_] = await self._add(event, "user", text, client_id=id_)
-                    await self.say(event, f"You said {text}")
-                else:
-                    await self._show(event, MessageReady, message=known, client_id=id_, repeat=True)
+                state.slot = slot
+                self.show(turn, state, ConversationAttached, seq=state.seq)
+            case MessageReceived(message_id=id_, text=text, slot=slot):
+                state.slot = slot
+                self.receive(turn, state, id_, text)
+        return state
 
-    async def say(self, cause: Event, text: str, *suggestions: Suggestion) -> Message:
-        return await self._add(cause, "bot", text, suggestions=suggestions)
+    def receive(self, turn: Turn, state: EchoState, id_: str, text: str) -> None:
+        if text == "poison":
+            raise ValueError("this echo cannot stomach that")
+        if id_ in state.numbers:
+            known = Message(seq=state.numbers[id_], id=turn.new_id("repeat"), role="user", text="", at=turn.event.at)
+            self.show(turn, state, MessageReady, message=known, client_id=id_, repeat=True)
+            return
+        self.say(turn, state, "user", text, client_id=id_)
+        state.numbers[id_] = state.seq
+        if text == "typing":
+            self.show(turn, state, TypingShown)
+        elif text == "delta":
+            self.show(turn, state, MessageDelta, index=0, text="You ")
+            self.show(turn, state, MessageDelta, index=1, text="said")
+        elif text.startswith("say "):
+            for word in text.split()[1:]:
+                self.say(turn, state, "bot", word)
+        elif text != "quiet":
+            self.say(turn, state, "bot", f"You said {text}")
 
-    async def _add(
+    def say(
         self,
-        cause: Event,
-        role: Any,
+        turn: Turn,
+        state: EchoState,
+        role: Literal["user", "bot"],
         text: str,
         *,
         suggestions: tuple[Suggestion, ...] = (),
         client_id: str | None = None,
-    ) -> Message:
-        transcript = self._store.transcripts[cause.key]
-        seq = len(transcript) + 1
-        id_ = derived_id(cause.id, f"message/{seq}")
-        message = Message(seq=seq, id=id_, role=role, text=text, suggestions=suggestions, at=cause.at)
-        transcript.append(message)
-        await self._show(cause, MessageReady, message=message, client_id=client_id)
-        return message
+    ) -> None:
+        state.seq += 1
+        id_ = turn.new_id(f"message/{state.seq}")
+        message = Message(seq=state.seq, id=id_, role=role, text=text, suggestions=suggestions, at=turn.event.at)
+        body = message.model_dump_json()
+        turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
+        self.show(turn, state, MessageReady, message=message, client_id=client_id)
 
-    async def _show(self, cause: Event, event: type[Event], **fields: Any) -> None:
-        if self.silent:
-            return
-        made = event(
-            id=derived_id(cause.id, event.__name__),
-            at=cause.at,
-            bot=cause.bot,
-            bot_version=cause.bot_version,
-            key=cause.key,
-            turn=cause.id,
-            **fields,
-        )
-        await self._bus.publish([Outgoing(CHANNEL_WEB, made, self._slots.get(cause.key))])
+    def show(self, turn: Turn, state: EchoState, event: type[Event], **fields: Any) -> None:
+        if not self.silent:
+            turn.emit(CHANNEL_WEB, event, partition=state.slot, **fields)
+
+
+class Faulty:
+    """A bus whose ``publish`` fails while it is *down*, as it does when the database is away for long."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.down = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        if self.down:
+            raise BusUnavailable("the test says so")
+        await self._bus.publish(outgoing)
 
 
 class Client:
@@ -176,12 +172,21 @@ class World:
     """Everything of one test."""
 
     app: Edge
-    bus: MemoryBus
-    disk: Disk
-    store: Store
+    bus: Faulty
+    reads: Reads
     echo: Echo
+    metrics: Metrics
     port: int
     http: httpx.AsyncClient
+
+    async def publish(self, package: BotPackage) -> None:
+        """Put a bot in force, and wait until the edge knows it."""
+        await self.reads.publish_bot(package, datetime.now(UTC))
+        await self.app.directory.refresh()
+
+    def figure(self, name: str) -> float:
+        """A figure of ``/metrics``."""
+        return self.metrics.registry.get_sample_value(name) or 0
 
     @asynccontextmanager
     async def client(self, bot: str = "shop", query: str = "", **options: Any) -> AsyncIterator[Client]:
@@ -217,17 +222,24 @@ async def serve(app: Any) -> AsyncIterator[int]:
             await serving
 
 
+SHOP = BotPackage(name="shop", config={"title": "The shop", "description": "Sells things"})
+DESK = BotPackage(name="desk", theme=".bubble { color: teal }")
+
+
 @asynccontextmanager
-async def world(settings: EdgeSettings | None = None, **options: Any) -> AsyncIterator[World]:
-    """An edge, a log in memory and an echo."""
-    shop = BotPackage(name="shop", scripts={"start": 'TALK "Hello!"'}, config={"title": "The shop"})
-    store = Store({"shop": shop, "desk": BotPackage(name="desk", theme=".message { color: teal }")})
-    disk = Disk()
-    bus = MemoryBus(disk)
-    echo = Echo(bus, store)
-    app = create_app(bus, store, settings or EdgeSettings(), token_keys=[KEY], **options)
-    async with asyncio.TaskGroup() as group:
-        echoing = group.create_task(echo.run())
-        async with serve(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-            yield World(app, bus, disk, store, echo, port, http)
-        echoing.cancel()
+async def world(url: str, settings: EdgeSettings | None = None, **options: Any) -> AsyncIterator[World]:
+    """An edge, a log and a worker with an echo, over the migrated database at *url*."""
+    echo = Echo()
+    async with open_postgres_bus(url, clock=SystemClock()) as real, open_reads(url) as reads:
+        bus = Faulty(real)
+        metrics = Metrics()
+        settings = settings or EdgeSettings()
+        app = create_app(bus, reads, settings, token_keys=[KEY], metrics=metrics, **options)
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(run_worker(real, [echo]))
+            async with serve(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+                here = World(app, bus, reads, echo, metrics, port, http)
+                await here.publish(SHOP)
+                await here.publish(DESK)
+                yield here
+            working.cancel()
