@@ -16,6 +16,12 @@ LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 QUIET: Final = ("uvicorn", "uvicorn.access", "watchfiles", "aiokafka", "asyncio")
 
 
+# Local variables would carry what people said, and secrets, into the log.
+_TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+)
+
+
 def wants_colours(stream: Any) -> bool:
     """Colours on a terminal only, and not where https://no-color.org says no."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -40,7 +46,7 @@ def configure_logging(level: str, format_: Literal["auto", "console", "json"]) -
             )
         ]
     else:
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(sort_keys=False)]
+        renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(sort_keys=False)]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),

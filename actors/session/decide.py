@@ -409,7 +409,7 @@ class _Conversation:
             attachments=attachments,
             at=turn.event.at,
         )
-        body = message.__pydantic_serializer__.to_json(message)
+        body = message.__pydantic_serializer__.to_json(message).decode()
         turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
         turn.emit(self._channel(), MessageReady, partition=state.slot, message=message, client_id=client_id)
 
@@ -437,6 +437,7 @@ class _Conversation:
         state = self.state
         if not state.spoken and now >= state.opened_at + UNSPOKEN_KEPT:
             self._cancel_run("nobody ever said anything")
+            self.turn.write("messages.forget", self.turn.event.key)
             self.turn.write("conversations.forget", self.turn.event.key)
             return False
         if state.held_until is not None and now >= state.held_until:
