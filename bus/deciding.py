@@ -125,12 +125,14 @@ class DeciderRunner:
         """Take note of what is ours and what is not any more."""
         if batch.revoked:
             await self._let_go(subscription, batch.revoked)
+        # What was kept of them from an earlier time is old.
+        self._forget([claim.partition for claim in batch.acquired])
         for claim in batch.acquired:
             self.positions[claim.partition] = claim.position
             if not claim.clean:
                 self._suspects[claim.partition] = (self._around.options.batch, self._around.clock.now())
-        if batch.acquired and self._listener is not None:
-            self._listener.owns(self.positions)
+        if batch.acquired:
+            self._tell_listener()
 
     async def _let_go(self, subscription: Subscription, partitions: Collection[int]) -> None:
         self._forget(partitions)
@@ -142,6 +144,10 @@ class DeciderRunner:
             self.positions.pop(partition, None)
             self._suspects.pop(partition, None)
             self._states.drop_partition(partition)
+        if partitions:
+            self._tell_listener()
+
+    def _tell_listener(self) -> None:
         if self._listener is not None:
             self._listener.owns(self.positions)
 

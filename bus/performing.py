@@ -141,14 +141,18 @@ class PerformerRunner:
         batch = Batch()
         async with self._around.stop.interrupts():
             async with self._changed:
-                await self._changed.wait_for(lambda: self._in_hand < options.intake)
-            limit = min(options.batch, options.intake - self._in_hand)
+                await self._changed.wait_for(lambda: self._room() > 0)
+            limit = min(options.batch, self._room())
             if self._held:
                 with self._around.idle.waiting():
                     batch = await subscription.take(limit)
             else:
                 batch = await subscription.take(limit)
         return batch
+
+    def _room(self) -> int:
+        """How many more events may be taken."""
+        return self._around.options.intake - self._in_hand
 
     def _own(self, subscription: Subscription, batch: Batch, group: asyncio.TaskGroup) -> None:
         for partition in batch.revoked:

@@ -30,7 +30,7 @@ from schemas.envelope import Event
 from schemas.topics import CHANNEL_WEB, SESSION
 
 _NAMES: Final = UUID("6f2d1c80-7a4e-4b57-9c0e-000000000001")
-PATIENCE_S: Final = 7200.0
+PATIENCE_S: Final = 3600.0
 
 Actors = Callable[[], Sequence[Decider[Any] | Performer]]
 
@@ -118,11 +118,13 @@ class Outcome:
 
     Args:
         log: everything that was ever said, and the states at the end.
+        took_s: how long the script took, of virtual time.
         saw: by client name, the conversation as it was shown.
         crashes: how many processes died.
     """
 
     log: bytes
+    took_s: float
     saw: Mapping[str, list[Message]]
     disk: Disk
     crashes: int
@@ -137,6 +139,7 @@ def simulate(
     processes: int = 2,
     resources: Mapping[str, bytes] | None = None,
     disk: Callable[[], Disk] | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> Outcome:
     """
     Play *script* until it returns and nothing more is to do.
@@ -144,30 +147,38 @@ def simulate(
     Args:
         actors: makes the actors of a process that starts.
         disk: makes the disk, where *resources* are not enough.
+        patience_s: how long the script may take, of virtual time.
 
     Raises:
-        ExceptionGroup: with a ``TimeoutError`` when the script has not ended after two hours of virtual time, for
-            example because an answer never came.
+        ExceptionGroup: when an actor or the worker fails in a way that is none of the faults.
+        TimeoutError: the script has not ended in time, for example because an answer never came.
     """
     make_disk = disk or (lambda: Disk(resources=resources))
     with structlog.testing.capture_logs():
-        return virtual.run(seed, _play(seed, actors, script, faults, processes, make_disk))
+        return virtual.run(seed, _play(seed, actors, script, faults, processes, make_disk, patience_s))
 
 
 async def _play(
-    seed: int, actors: Actors, script: Script, faults: Faults, processes: int, make_disk: Callable[[], Disk]
+    seed: int,
+    actors: Actors,
+    script: Script,
+    faults: Faults,
+    processes: int,
+    make_disk: Callable[[], Disk],
+    patience_s: float,
 ) -> Outcome:
     disk = make_disk()
     # The edge lives on: what it does with its own crashes is its own test's business.
     edge = FaultyBus(disk, Random(f"{seed}/edge"), _of_an_edge(faults))
     world = World(disk, edge, LoopClock())
     crew = [_Process(f"{seed}/{number}", disk, actors, faults, world.clock) for number in range(processes)]
-    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(patience_s), asyncio.TaskGroup() as group:
         reading = asyncio.Event()
         reader = group.create_task(_read(world, reading))
         await reading.wait()
         lives = [group.create_task(process.live()) for process in crew]
         await script(world)
+        took_s = asyncio.get_running_loop().time()
         for process in crew:
             process.end()
         for life in lives:
@@ -178,7 +189,7 @@ async def _play(
         )
         reader.cancel()
     saw = {client.name: client.messages() for client in world.clients.values()}
-    return Outcome(_bytes(disk), saw, disk, sum(process.crashes for process in crew))
+    return Outcome(_bytes(disk), took_s, saw, disk, sum(process.crashes for process in crew))
 
 
 # A process dies of its world here, never of an event: none is to be set aside for that.
