@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -32,7 +32,7 @@ _MAX_ANSWER: Final = 500
 class Answer:
     """What a person sent. *today* is the day in the bot's zone, for answers like "tomorrow"."""
 
-    text: str
+    text: str = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
     today: date = date.min
 
@@ -46,7 +46,7 @@ class Accepted:
         secret: *value* itself is one and must be shown nowhere; a card's value is masked and is none.
     """
 
-    value: object
+    value: object = field(repr=False)
     secret: bool = False
 
 
