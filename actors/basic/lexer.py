@@ -17,10 +17,13 @@ from actors.basic.errors import Problem
 from actors.basic.keywords import TABLE, KeywordTable
 from actors.basic.nodes import Span
 
-__all__ = ["EOF", "MAX_SOURCE_BYTES", "NEWLINE", "Hole", "Lexed", "Token", "fold", "lex"]
+__all__ = ["EOF", "MAX_PROBLEMS", "MAX_SOURCE_BYTES", "MAX_TOKENS", "NEWLINE", "Hole", "Lexed", "Token", "fold", "lex"]
 
 MAX_SOURCE_BYTES = 1024 * 1024
 """A script larger than this is refused."""
+
+MAX_TOKENS = 250_000
+"""A script of more words and signs than this is refused; 1 MiB of ordinary source has about so many."""
 
 MAX_NUMBER_DIGITS = 400
 MAX_STRING_NESTING = 8
@@ -218,7 +221,7 @@ class _Lexer:
         while position < end:
             found = match(source, position, end)
             if found is None:
-                position = self.unknown(position)
+                position = self.unknown(position) if len(self.problems) < MAX_PROBLEMS else end
                 continue
             kind = found.lastgroup
             start, position = position, found.end()
@@ -257,6 +260,9 @@ class _Lexer:
                     Token(NEWLINE, ";", ";", self.line, start - self.line_start + 1, start, position, blank=blank)
                 )
             blank = False
+            if len(tokens) >= MAX_TOKENS:
+                self.problem(f"a script has at most {MAX_TOKENS:,} words and signs", self.here(start))
+                return end
             if len(self.problems) >= MAX_PROBLEMS:
                 return end
         return None if hole else position
