@@ -3,6 +3,7 @@
 --     since under one long reader the dead versions of a hot row make every access slower;
 --   * the newest row is found from the end of an index, so that dead rows before it are never walked over;
 --   * locks on several partitions are taken in one order: (topic, partition).
+-- Keys are compared byte by byte ("C"): cheaper than by the rules of a language, and the same on every machine.
 
 CREATE TABLE topics (
     id smallint PRIMARY KEY,
@@ -87,7 +88,7 @@ END $$;
 
 -- The position of a group is "end" of its newest row.
 CREATE TABLE positions (
-    grp text NOT NULL,
+    grp text COLLATE "C" NOT NULL,
     topic smallint NOT NULL,
     partition int NOT NULL,
     "begin" bigint NOT NULL,
@@ -123,8 +124,8 @@ END $$;
 
 -- The state of (actor, key) is its newest version.
 CREATE TABLE states (
-    actor text NOT NULL,
-    key text NOT NULL,
+    actor text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
     version bigint NOT NULL,
     value bytea NOT NULL,
     PRIMARY KEY (actor, key, version)
@@ -157,7 +158,7 @@ END $$;
 -- Where the log is elsewhere: events decided and committed, and not yet known to be there.
 CREATE TABLE outbox (
     id bigint GENERATED ALWAYS AS IDENTITY,
-    actor text NOT NULL,
+    actor text COLLATE "C" NOT NULL,
     topic smallint NOT NULL,
     partition int NOT NULL,
     to_topic text NOT NULL,
@@ -186,7 +187,7 @@ $$;
 
 -- One row a try, written before it.
 CREATE TABLE attempts (
-    grp text NOT NULL,
+    grp text COLLATE "C" NOT NULL,
     topic smallint NOT NULL,
     partition int NOT NULL,
     "offset" bigint NOT NULL,
@@ -213,7 +214,7 @@ CREATE INDEX dead_letters_waiting ON dead_letters (at, id) WHERE fate = 'waiting
 
 -- What turns asked the database and were told: a replay reads it here.
 CREATE TABLE turn_queries (
-    actor text NOT NULL,
+    actor text COLLATE "C" NOT NULL,
     topic smallint NOT NULL,
     partition int NOT NULL,
     "offset" bigint NOT NULL,
@@ -252,7 +253,7 @@ WHERE m.until > clock_timestamp() AND m.id IN (
 
 -- "clean" says how the last owner let go; while there is one it is false.
 CREATE TABLE leases (
-    grp text NOT NULL,
+    grp text COLLATE "C" NOT NULL,
     topic smallint NOT NULL,
     partition int NOT NULL,
     owner int,
@@ -308,9 +309,9 @@ CREATE INDEX conversations_newest ON conversations (opened_at DESC, id DESC);
 -- due_at is 'infinity' for a timer that was dropped; such rows are swept.
 CREATE TABLE timers (
     partition int NOT NULL,
-    key text NOT NULL,
-    reply_to text NOT NULL,
-    timer text NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    reply_to text COLLATE "C" NOT NULL,
+    timer text COLLATE "C" NOT NULL,
     due_at timestamptz NOT NULL,
     request bytea NOT NULL,
     PRIMARY KEY (partition, key, reply_to, timer)
@@ -318,16 +319,16 @@ CREATE TABLE timers (
 CREATE INDEX timers_due ON timers (partition, due_at);
 
 CREATE TABLE bot_memory (
-    bot text NOT NULL,
-    name text NOT NULL,
+    bot text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
     value bytea,
     PRIMARY KEY (bot, name)
 );
 
 CREATE TABLE user_memory (
-    bot text NOT NULL,
-    person text NOT NULL,
-    name text NOT NULL,
+    bot text COLLATE "C" NOT NULL,
+    person text COLLATE "C" NOT NULL,
+    name text COLLATE "C" NOT NULL,
     value bytea,
     PRIMARY KEY (bot, person, name)
 );
@@ -335,18 +336,18 @@ CREATE TABLE user_memory (
 -- --- bots ----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE resources (
-    digest text PRIMARY KEY,
+    digest text COLLATE "C" PRIMARY KEY,
     data bytea NOT NULL
 );
 
 CREATE TABLE bots (
-    name text PRIMARY KEY,
+    name text COLLATE "C" PRIMARY KEY,
     version text NOT NULL,
     published_at timestamptz NOT NULL
 );
 
 CREATE TABLE bot_versions (
-    name text NOT NULL,
+    name text COLLATE "C" NOT NULL,
     n int NOT NULL,
     version text NOT NULL,
     published_at timestamptz NOT NULL,

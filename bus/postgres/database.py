@@ -16,13 +16,14 @@ __all__ = ["Connection", "Database", "connect", "mapped", "open_database"]
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_TIMEOUT_S: Final = 5.0
+COMMAND_TIMEOUT_S: Final = 30.0  # a server that does not answer for so long is taken for unreachable
 
 # Statements are few, short and always of the same shape: their plans are made once. Compiling them (JIT) would cost
 # more than it saves. A hung process must not hold locks that others wait for.
 _SESSION: Final = {
     "jit": "off",
     "plan_cache_mode": "force_generic_plan",
-    "idle_in_transaction_session_timeout": "60s",
+    "idle_in_transaction_session_timeout": "15s",
     "timezone": "UTC",
 }
 
@@ -62,11 +63,14 @@ def mapped(topic: str = "") -> Iterator[None]:
         raise BusUnavailable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
 
 
-async def connect(url: str, name: str) -> Connection:
+async def connect(url: str, name: str, *, command_timeout_s: float | None = COMMAND_TIMEOUT_S) -> Connection:
     """A connection of our kind. Raises ``BusUnavailable``."""
     with mapped():
         return await asyncpg.connect(
-            url, timeout=CONNECT_TIMEOUT_S, server_settings={**_SESSION, "application_name": name}
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=command_timeout_s,
+            server_settings={**_SESSION, "application_name": name},
         )
 
 

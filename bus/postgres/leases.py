@@ -61,6 +61,7 @@ class Members:
         self._heard = heard
         self._life_s = life_s
         self._subscribers: list[Subscriber] = []
+        self._joining = 0
         self._bell = asyncio.Event()
         self._beaten_at = float("-inf")
         self._news: dict[Place, None] = {}
@@ -68,17 +69,21 @@ class Members:
 
     async def join(self, subscriber: Subscriber) -> None:
         """Take part in its group. Raises ``BusUnavailable``."""
-        async with self._database.connection() as connection:
-            with mapped():
-                subscriber.id = await connection.fetchval(
-                    sql("subscribers.join"), self.id, subscriber.group, subscriber.topic_id
-                )
-                await self._say_leases(connection)
-        self._subscribers.append(subscriber)
+        self._joining += 1
+        try:
+            async with self._database.connection() as connection:
+                with mapped():
+                    subscriber.id = await connection.fetchval(
+                        sql("subscribers.join"), self.id, subscriber.group, subscriber.topic_id
+                    )
+                    await self._say_leases(connection)
+            self._subscribers.append(subscriber)
+        finally:
+            self._joining -= 1
         self._bell.set()
 
     async def leave(self, subscriber: Subscriber) -> None:
-        """Release all it owns and take no more part."""
+        """Release all it owns and take no more part; if the database is away now, as soon as it is back."""
         self._subscribers.remove(subscriber)
         async with self._database.connection() as connection:
             with mapped():
@@ -186,11 +191,20 @@ class Members:
             self._beaten_at = now
         living = [tuple(row) for row in await connection.fetch(sql("subscribers.living"))]
         self.others = any(member != self.id for _, member, _, _ in living)
+        if not self._joining:
+            ours = {subscriber.id for subscriber in self._subscribers}
+            for id_, member, _, _ in living:
+                if member == self.id and id_ not in ours:
+                    # It left, or never learned that it had joined, while the database was away.
+                    await connection.execute(sql("subscribers.leave"), id_)
         if not subscribers:
             return
         owned: dict[int, set[int]] = {subscriber.id: set() for subscriber in subscribers}
         for owner, partition in await connection.fetch(sql("leases.owned"), list(owned)):
             owned[owner].add(partition)
+        if not owned.keys() <= {id_ for id_, _, _, _ in living}:
+            # We were taken for dead, or are not held to live yet: enter again at the next look.
+            self._beaten_at = float("-inf")
         for subscriber in subscribers:
             peers = [
                 id_ for id_, _, group, topic in living if (group, topic) == (subscriber.group, subscriber.topic_id)

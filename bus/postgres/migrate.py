@@ -53,7 +53,7 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS) -> list[str]:
         BusUnavailable: the database cannot be reached.
     """
     known = migrations(folder)
-    connection = await connect(url, "botswain migrate")
+    connection = await connect(url, "botswain migrate", command_timeout_s=None)
     try:
         # Held by the session: it must outlive the transactions of the single files.
         await connection.execute("SELECT pg_advisory_lock(1651471204, 3)")

@@ -22,7 +22,7 @@ from bus import codec
 from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch
 from bus.postgres import PostgresBus, migrate, open_postgres_bus
 from bus.postgres.database import open_database
-from bus.postgres.log import Log, day_of
+from bus.postgres.log import day_of
 from bus.postgres.migrate import MIGRATIONS
 from bus.postgres.reads import open_reads
 from bus.postgres.statements import STATEMENTS, sql
@@ -162,3 +162,293 @@ async def world(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 class TestPostgresBus(BusConformance):
     """``world`` is the module's."""
+
+
+# --- when the database goes away, and when an owner hangs -------------------------------------------------------------
+
+
+async def cut_all(world: PostgresWorld) -> None:
+    """End every session of every bus, as a restart of the server does."""
+    async with world.connection() as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_all_goes_on_after_every_connection_was_lost(world: PostgresWorld) -> None:
+    bus = await world.open()
+    async with reading(bus) as found:
+        await found.until_owned(8)
+        for n in range(1, 6):
+            await cut_all(world)
+            await bus.publish(to(SESSION, said("a", n)))
+            await found.until_deliveries(n)
+            await bus.commit(Turns("actor", SESSION, states=[StateWrite("a", n, b"x")]))
+        assert [event.index for event in found.events()] == [1, 2, 3, 4, 5]
+        await found.handle_all()
+    async with reading(bus) as found:
+        assert sorted(await found.until_owned(8)) == list(range(8))
+        assert not found.deliveries
+
+
+async def test_without_a_database_publish_says_so_and_readers_wait(world: PostgresWorld) -> None:
+    bus = await world.open(patience_s=0.2)
+    async with reading(bus) as found:
+        await found.until_owned(8)
+        line = world.lines[id(bus)]
+        async with line.down():
+            with pytest.raises(BusUnavailable):
+                await bus.publish(to(SESSION, said("a", 1)))
+            with pytest.raises(BusUnavailable):
+                await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)]))
+            with pytest.raises(BusUnavailable):
+                await bus.load("actor", ["a"])
+        await bus.publish(to(SESSION, said("a", 2)))
+        assert (await found.until_deliveries(1))[0].event.index == 2  # type: ignore[union-attr]
+
+
+async def test_a_hung_owner_loses_its_partitions_and_its_commits(world: PostgresWorld) -> None:
+    bus = await world.open()
+    victim = await world.victim(SESSION, "readers")
+    async with reading(bus) as found:
+        victim.process.send_signal(signal.SIGSTOP)
+        try:
+            assert not any(claim.clean for claim in (await found.until_owned(8)).values())
+        finally:
+            victim.process.send_signal(signal.SIGCONT)
+
+
+async def test_a_second_database_session_cannot_guess_an_outcome(world: PostgresWorld) -> None:
+    """A commit whose connection broke while it waited for a lock is ended before anybody says what became of it."""
+    bus = await world.open()
+    event = said("a", 1, text=f"marker {uuid4().hex}")
+    turns = Turns("actor", SESSION, [Advance(1, 0, 9)], outgoing=to(SCHEDULE, event))
+    async with world.connection() as connection:
+        holding = connection.transaction()
+        await holding.start()
+        await connection.execute("SELECT position_move('actor', 1::smallint, 1, 0, 0, gen_random_uuid(), false)")
+        committing = asyncio.ensure_future(bus.commit(turns))
+        async with asyncio.timeout(10), world.connection() as watching:
+            waiting: list[asyncpg.Record] = []
+            while not waiting:
+                waiting = await watching.fetch(
+                    "SELECT pid FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+                )
+            await watching.execute("SELECT pg_terminate_backend($1)", waiting[0]["pid"])
+        with pytest.raises(BusUnavailable):
+            await committing
+        await holding.rollback()
+    await bus.commit(turns)
+    assert len(await everything(bus, SCHEDULE, 1)) == 1
+
+
+# --- the log ----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_clock_may_jump(world: PostgresWorld) -> None:
+    """Into a day for which there is no table yet, and back."""
+    bus = await world.open()
+    offsets = []
+    for n, days in enumerate((0, 400, -30, 1)):
+        world.clock.ahead += timedelta(days=days)
+        await bus.publish(to(SESSION, said("a", 2 * n)))
+        async with bus.transaction() as transaction:
+            await transaction.commit(Turns("actor", SESSION, outgoing=to(SESSION, said("a", 2 * n + 1))))
+        offsets = [delivery.offset for delivery in await everything(bus, SESSION, 2 * n + 2)]
+    assert offsets == sorted(set(offsets))
+    assert offsets[-1] >> 32 == day_of(world.clock) + 29
+
+
+async def test_retention_does_not_wait_for_a_reader(world: PostgresWorld) -> None:
+    """Who waited for the lock would make every append wait behind it."""
+    bus = await world.open()
+    await bus.publish(to(SESSION, said("a", 1)))
+    world.clock.ahead += KEEP + timedelta(days=2)
+    async with world.connection() as connection:
+        reader = connection.transaction(isolation="repeatable_read")
+        await reader.start()
+        await connection.fetch("SELECT * FROM log")
+        assert await bus.log.retain(KEEP) == []
+        await bus.publish(to(SESSION, said("a", 2)))
+        await reader.rollback()
+    assert await bus.log.retain(KEEP)
+    assert [d.event.index for d in await everything(bus, SESSION, 1)] == [2]  # type: ignore[union-attr]
+
+
+async def test_one_event_that_the_database_refuses_harms_no_other(world: PostgresWorld) -> None:
+    bus = await world.open()
+    results = await asyncio.gather(
+        bus.publish(to(SESSION, said("a", 1))),
+        bus.publish(to(SESSION, said("nul \0", 2))),
+        bus.publish(to(SESSION, said("a", 3))),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [type(None), BusError, type(None)]
+    assert [d.event.index for d in await everything(bus, SESSION, 2)] == [1, 3]  # type: ignore[union-attr]
+
+
+# --- the store --------------------------------------------------------------------------------------------------------
+
+
+async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
+    bus = await world.open()
+    for n in range(20):
+        await bus.commit(Turns("actor", SESSION, [Advance(1, n, n + 1)], [StateWrite("k", n + 1, b"x")]))
+    await bus.store.superseded.sweep(bus.database)
+    async with world.connection() as connection:
+        assert [row["version"] for row in await connection.fetch("SELECT version FROM states")] == [20]
+        assert [row["end"] for row in await connection.fetch('SELECT "end" FROM positions')] == [20]
+    assert await bus.load("actor", ["k"]) == {"k": Stored(20, b"x")}
+    with pytest.raises(PartitionLost):
+        await bus.commit(Turns("actor", SESSION, [Advance(1, 3, 4)]))
+
+
+async def test_rows_of_named_statements_come_with_the_turn(world: PostgresWorld) -> None:
+    bus = await world.open()
+    session, due = uuid4(), AT + timedelta(hours=1)
+    messages = [Message(seq=n, id=uuid4(), role="user", text=f"text {n} \0", at=AT) for n in (1, 2, 3)]
+    rows = [Row("messages.insert", (str(session), m.seq, m.id, m.at, m.model_dump_json())) for m in messages]
+    rows += [
+        Row("conversations.insert", (session, "pizza", "web", "somebody", AT)),
+        Row("timers.write", (1, "k", "session", "hear", AT, b"one")),
+        Row("timers.write", (1, "k", "session", "hear", due, b"two")),
+        Row("timers.write", (1, "k", "session", "idle", due, b"three")),
+        Row("timers.write", (1, "k", "session", "idle", None, b"")),
+        Row("bot_memory.write", ("pizza", "n", b"1")),
+        Row("bot_memory.write", ("pizza", "n", b"2")),
+        Row("user_memory.write", ("pizza", "p", "n", b"3")),
+    ]
+    await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], rows=rows))
+    async with bus.transaction() as transaction:
+        found = await transaction.query(Query("timers.due", ([1, 2], due, AT, 10)))
+        assert [(row["timer"], row["due_at"], row["request"]) for row in found] == [("hear", due, b"two")]
+        assert (await transaction.query(Query("timers.next", ([1], AT))))[0]["due_at"] == due
+        assert await transaction.query(Query("bot_memory.get", ("pizza", "n"))) == [{"value": b"2"}]
+        assert await transaction.query(Query("user_memory.get", ("pizza", "p", "n"))) == [{"value": b"3"}]
+    async with open_reads(world.url) as reads:
+        assert await reads.transcript(str(session), 1, 10) == messages[1:]
+        assert await reads.newest_seq(session) == 3
+        (conversation,) = await reads.conversations("pizza")
+        assert (conversation.id, conversation.newest_seq, conversation.last_at) == (session, 3, AT)
+        assert await reads.conversations("pizza", before=(conversation.opened_at, conversation.id)) == []
+        await bus.commit(Turns("actor", SESSION, rows=[Row("messages.forget", (str(session),))]))
+        assert await reads.newest_seq(session) == 0
+        assert await reads.transcript("no uuid", 0, 10) == []
+
+
+async def test_a_transcript_written_by_another_owner_means_the_partition_is_lost(world: PostgresWorld) -> None:
+    bus = await world.open()
+    row = Row("messages.insert", (uuid4(), 1, uuid4(), AT, "{}"))
+    await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], rows=[row]))
+    with pytest.raises(PartitionLost):
+        await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], rows=[row]))
+    with pytest.raises(BusError) as caught:
+        await bus.commit(Turns("actor", SESSION, [Advance(1, 1, 2)], rows=[row]))
+    assert not caught.value.retriable
+    with pytest.raises(BusError, match=r"no statement 'messages\.nope'"):
+        await bus.commit(Turns("actor", SESSION, rows=[Row("messages.nope", (1,))]))
+
+
+async def test_dead_letters_and_recorded_queries_are_kept(world: PostgresWorld) -> None:
+    bus = await world.open()
+    letter = DeadLetter(uuid4(), "actor", SESSION, 1, 5, Record("k", "t", b"\xff\0"), "why", "trace", AT)
+    recorded = RecordedQuery(1, 5, 0, Query("SELECT $1", (uuid4(),)), [{"a": AT, "b": b"x", "c": None}])
+    for end in (1, 2):
+        await bus.commit(Turns("actor", SESSION, [Advance(1, end - 1, end)], dead=[letter], recorded=[recorded]))
+    async with open_reads(world.url) as reads:
+        assert await reads.letters(limit=10) == [letter]
+        assert await reads.letters(limit=10, after=letter.id) == []
+        assert await reads.letter(letter.id) == letter
+        assert await reads.settle(letter.id, "discarded")
+        assert not await reads.settle(letter.id, "redriven")
+        assert await reads.letter(letter.id) is None
+
+
+async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
+    bus = await world.open()
+    origins = [Origin("actor", partition, 1, 0) for partition in (3, 1, 3)]
+    events = [said("a", n).model_copy(update={"origin": origin}) for n, origin in enumerate(origins)]
+    async with open_database(world.url, "outbox", size=2) as database:
+        store = Store(database, bus.log.topics, None, max_event_bytes=1000)
+        turns = Turns("actor", SESSION, [Advance(1, 0, 2), Advance(3, 0, 2)], outgoing=to(SCHEDULE, *events))
+        kept = await store.commit(turns)
+        assert [item.record for item in kept] == [codec.encode(event) for event in events]
+        assert [item.source for item in kept] == [3, 1, 3]
+        assert await store.outbox_of("actor", SESSION, [3]) == [kept[0], kept[2]]
+        await store.clear_outbox("actor", SESSION, kept[:2])
+        assert await store.outbox_of("actor", SESSION, [1, 3]) == [kept[2]]
+        with pytest.raises(PartitionLost):
+            await store.commit(turns)
+        assert await store.positions("actor", SESSION, [1, 2, 3]) == {1: 2, 2: 0, 3: 2}
+
+
+# --- bots, overviews, secrets -----------------------------------------------------------------------------------------
+
+
+async def test_a_bot_is_published_in_versions(world: PostgresWorld) -> None:
+    bus = await world.open()
+    first, second = BotPackage(name="pizza"), BotPackage(name="pizza", scripts={"start": 'TALK "hi"'})
+    async with open_reads(world.url) as reads:
+        one = await reads.publish_bot(first, AT)
+        two = await reads.publish_bot(second, AT)
+        assert one
+        assert two
+        assert await reads.publish_bot(second, AT) is None
+        assert await reads.publish_bot(first, AT) == one
+        assert [version.version for version in await reads.versions("pizza")] == [one, two, one]
+        assert await reads.bots() == [await reads.bot("pizza")]
+        assert await reads.bot("nobody") is None
+        assert await bus.resource(two) == await reads.resource(two) == second.to_bytes()
+
+
+async def test_overviews_and_secrets(world: PostgresWorld) -> None:
+    bus = await world.open()
+    await bus.publish(to(SESSION, *(said(key_of(2), n) for n in range(5))))
+    async with open_reads(world.url) as reads:
+        async with reading(bus) as found:
+            await found.until_deliveries(5)
+            (row,) = [row for row in await reads.groups() if row.partition == 2]
+            assert (row.group, row.topic, row.lag, row.owned) == ("readers", SESSION, 5, True)
+        assert {row.topic for row in await reads.topics()} == {topic.name for topic in TOPICS}
+        assert [row.partition for row in await reads.topics() if row.head] == [2]
+        assert await reads.secret("tokens") == await reads.secret("tokens") != await reads.secret("other")
+
+
+# --- migrations -------------------------------------------------------------------------------------------------------
+
+
+async def test_migrating_twice_is_migrating_once(postgres_url: str) -> None:
+    assert await migrate(postgres_url) == []
+
+
+async def test_a_database_of_another_program_is_refused_in_plain_words(postgres_url: str, tmp_path: Path) -> None:
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    for file in [*MIGRATIONS.glob("*.sql")]:
+        (newer / file.name).write_bytes(file.read_bytes())
+    (newer / "0999_next.sql").write_text("CREATE TABLE next (a int)")
+    assert await migrate(postgres_url, folder=newer) == ["0999_next.sql"]
+    with pytest.raises(SchemaMismatch, match="newer than this program"):
+        await migrate(postgres_url)
+    with pytest.raises(SchemaMismatch, match="newer than this program"):
+        async with open_postgres_bus(postgres_url, clock=MovedClock()):
+            pass
+    (newer / "0001_begin.sql").write_text("-- other")
+    with pytest.raises(SchemaMismatch, match=r"another 0001_begin\.sql"):
+        await migrate(postgres_url, folder=newer)
+
+
+async def test_an_empty_database_says_what_to_do(postgres_server: str) -> None:
+    with pytest.raises(SchemaMismatch, match="run `botswain migrate`"):
+        async with open_reads(postgres_server):
+            pass
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+async def test_every_statement_fits_the_schema(world: PostgresWorld) -> None:
+    async with world.connection() as connection:
+        for name in STATEMENTS:
+            await connection.prepare(sql(name))

@@ -23,6 +23,19 @@ class BreakingLine:
         self._server = server
         self._marker: bytes | None = None
         self._durable = False
+        self._down = False
+        self._ends: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def down(self) -> AsyncIterator[None]:
+        """Nothing gets through: connections end, and new ones end at once."""
+        self._down = True
+        for end in list(self._ends):
+            end.transport.abort()
+        try:
+            yield
+        finally:
+            self._down = False
 
     @asynccontextmanager
     async def armed(self, marker: str, *, durable: bool) -> AsyncIterator[None]:
@@ -35,6 +48,9 @@ class BreakingLine:
         assert self.cuts == before + 1, "nobody sent the marker"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._down:
+            writer.transport.abort()
+            return
         await self.pass_on(reader, writer, *await asyncio.open_unix_connection(self._server))
 
     async def pass_on(
@@ -68,6 +84,7 @@ class BreakingLine:
                 writer.write(data)
                 await writer.drain()
 
+        self._ends |= {writer, there_writer}
         tasks = [asyncio.ensure_future(ask()), asyncio.ensure_future(answer())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -75,6 +92,7 @@ class BreakingLine:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            self._ends -= {writer, there_writer}
             for end in (writer, there_writer):
                 with suppress(OSError):
                     end.transport.abort()
