@@ -214,6 +214,9 @@ on("state", ({ state, seconds }) => {
   const shown = find("state");
   shown.dataset.state = state;
   shown.textContent = state === "waiting" ? words.waiting(seconds) : words[state];
+  // The seconds are not read out, only that there is no connection, and that there is one again.
+  const spoken = state === "waiting" || state === "connecting" ? words.offline : words[state];
+  if (find("spoken-state").textContent !== spoken) find("spoken-state").textContent = spoken;
   if (state !== "online") typingShown(false);
   for (const box of outgoing.values()) sendingState(box, state === "online" ? words.sending : words.kept);
 });

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,6 +178,8 @@ class World:
     metrics: Metrics
     port: int
     http: httpx.AsyncClient
+    stop_serving: Callable[[], Awaitable[None]]
+    new_app: Callable[[], Edge]
 
     async def publish(self, package: BotPackage) -> None:
         """Put a bot in force, and wait until the edge knows it."""
@@ -194,13 +196,27 @@ class World:
             yield Client(connection)
 
 
+@dataclass
+class Serving:
+    """A server at work."""
+
+    port: int
+    server: uvicorn.Server
+    task: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        """As SIGTERM does it."""
+        self.server.should_exit = True
+        await self.task
+
+
 @asynccontextmanager
-async def serve(app: Any) -> AsyncIterator[int]:
-    """*app* under uvicorn, set up as the product does it. Yields the port."""
+async def serve(app: Any, *, port: int = 0) -> AsyncIterator[Serving]:
+    """*app* under uvicorn, set up as the product does it."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
-        port=0,
+        port=port,
         ws="websockets-sansio",
         ws_max_size=1 << 18,
         ws_per_message_deflate=False,
@@ -215,11 +231,11 @@ async def serve(app: Any) -> AsyncIterator[int]:
         while not server.started:
             assert not serving.done(), "the server did not start"
             await asyncio.sleep(0)
+        running = Serving(server.servers[0].sockets[0].getsockname()[1], server, serving)
         try:
-            yield server.servers[0].sockets[0].getsockname()[1]
+            yield running
         finally:
-            server.should_exit = True
-            await serving
+            await running.stop()
 
 
 SHOP = BotPackage(name="shop", config={"title": "The shop", "description": "Sells things"})
@@ -227,19 +243,25 @@ DESK = BotPackage(name="desk", theme=".bubble { color: teal }")
 
 
 @asynccontextmanager
-async def world(url: str, settings: EdgeSettings | None = None, **options: Any) -> AsyncIterator[World]:
+async def world(
+    url: str, settings: EdgeSettings | None = None, bots: Sequence[BotPackage] = (SHOP, DESK), **options: Any
+) -> AsyncIterator[World]:
     """An edge, a log and a worker with an echo, over the migrated database at *url*."""
     echo = Echo()
     async with open_postgres_bus(url, clock=SystemClock()) as real, open_reads(url) as reads:
         bus = Faulty(real)
         metrics = Metrics()
         settings = settings or EdgeSettings()
-        app = create_app(bus, reads, settings, token_keys=[KEY], metrics=metrics, **options)
+
+        def new_app(figures: Metrics | None = None) -> Edge:
+            return create_app(bus, reads, settings, token_keys=[KEY], metrics=figures, **options)
+
+        app = new_app(metrics)
         async with asyncio.TaskGroup() as group:
             working = group.create_task(run_worker(real, [echo]))
-            async with serve(app) as port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-                here = World(app, bus, reads, echo, metrics, port, http)
-                await here.publish(SHOP)
-                await here.publish(DESK)
+            async with serve(app) as serving, httpx.AsyncClient(base_url=f"http://127.0.0.1:{serving.port}") as http:
+                here = World(app, bus, reads, echo, metrics, serving.port, http, serving.stop, new_app)
+                for bot in bots:
+                    await here.publish(bot)
                 yield here
             working.cancel()
