@@ -1,13 +1,61 @@
-"""Work beside a block of code, for as long as the block takes."""
+"""Work beside a block of code, and clients that are not to be trusted with our tasks."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["beside"]
+import structlog
+
+__all__ = ["EndedError", "apart", "beside", "unending"]
+
+log = structlog.get_logger(__name__)
+
+APART_S: Final = 5.0
+
+
+class EndedError(Exception):
+    """What should have gone on for ever has ended."""
+
+
+async def unending(work: Coroutine[Any, Any, None]) -> None:
+    """
+    Run *work*, which never ends by itself.
+
+    aiokafka cancels inner tasks of its own and sometimes lets that cancellation out to whoever waits for them. A task
+    group takes a cancelled task for one that is done: the work would stop, and nobody would know.
+
+    Raises: EndedError: it ended, or was cancelled by somebody else than us.
+    """
+    task = asyncio.current_task()
+    name = getattr(work, "__qualname__", "it")
+    try:
+        await work
+    except asyncio.CancelledError as error:
+        if task is not None and task.cancelling():
+            raise
+        raise EndedError(f"{name} was cancelled from within") from error
+    raise EndedError(f"{name} came to an end")
+
+
+async def apart(*steps: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+    """
+    Take *steps*, each in a task of its own and for some seconds at most: the way to close a client that may hang,
+    swallow a cancellation or let one out. What goes wrong with one is logged, and the next is taken.
+    """
+    for step in steps:
+        task = asyncio.ensure_future(step())
+        try:
+            await asyncio.wait({task}, timeout=APART_S)
+        finally:
+            task.cancel()
+        await asyncio.wait({task}, timeout=1.0)
+        if not task.done():
+            log.warning("kafka_client_left_behind")
+        elif task.cancelled() or task.exception() is not None:
+            log.info("kafka_client_closed_hard", reason="cancelled" if task.cancelled() else repr(task.exception()))
 
 
 @asynccontextmanager
@@ -18,7 +66,7 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """
     failed: Exception | None = None
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(each) for each in work]
+        running = [tasks.create_task(unending(each)) for each in work]
         try:
             yield
         except Exception as error:

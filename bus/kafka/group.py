@@ -15,9 +15,8 @@ from typing import Final
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
 
-from bus.kafka.reader import RETRY_S, StalledError, close
+from bus.kafka.reader import RETRY_S, START_S, StalledError, close
 
 __all__ = ["GroupMember"]
 
@@ -81,9 +80,11 @@ class GroupMember(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             )
             try:
                 consumer.subscribe([self._kafka_topic], listener=self)
-                await consumer.start()
+                async with asyncio.timeout(START_S):
+                    await consumer.start()
                 await self._stay(consumer)
-            except (KafkaError, OSError, StalledError) as error:
+            except Exception as error:
+                # Whatever it is, faults of the client included: a new client is the only thing that can help.
                 log.warning("kafka_group_joined_anew", group=self._group_id, reason=repr(error))
             finally:
                 await close(consumer)

@@ -9,7 +9,6 @@ one goes on from the same place.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
@@ -19,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.errors import BusUnavailable
+from bus.kafka.background import apart, unending
 from bus.kafka.records import read
 from bus.protocol import Delivery
 
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 FETCH_RECORDS: Final = 1000
 FETCH_BYTES: Final = 8 * 1024 * 1024
 RETRY_S: Final = 0.25
-CLOSE_S: Final = 5.0
+START_S: Final = 15.0
 ENDS_S: Final = 10.0
 
 
@@ -149,14 +149,16 @@ class Reader:
                 retry_backoff_ms=100,
             )
             try:
-                await consumer.start()
+                async with asyncio.timeout(START_S):
+                    await consumer.start()
                 self._consumer = consumer
                 self._running.set()
                 self._assign()
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._fetch(consumer))
-                    tasks.create_task(self._watch(consumer))
-            except* (KafkaError, OSError, StalledError, TimeoutError) as errors:
+                    tasks.create_task(unending(self._fetch(consumer)))
+                    tasks.create_task(unending(self._watch(consumer)))
+            except* Exception as errors:
+                # Whatever it is, faults of the client included: a new client is the only thing that can help.
                 self._failing = True
                 log.warning("kafka_reader_replaced", topic=self._topic, reason=repr(errors.exceptions))
             finally:
@@ -224,7 +226,5 @@ class Reader:
 
 
 async def close(consumer: AIOKafkaConsumer) -> None:
-    """Stop *consumer*, within some seconds even if no broker answers."""
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        async with asyncio.timeout(CLOSE_S):
-            await consumer.stop()
+    """Stop *consumer*, whatever state it is in. ``stop`` may end before it has closed the connections."""
+    await apart(consumer.stop, consumer._client.close)

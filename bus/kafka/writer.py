@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from bus.errors import BusUnavailable
-from bus.kafka.background import beside
+from bus.kafka.background import apart, beside
 from bus.kafka.records import Placed
 
 __all__ = ["Writer", "open_writer"]
@@ -36,6 +36,7 @@ BATCH_BYTES: Final = 512 * 1024
 BACKLOG_BYTES: Final = 64 * 1024 * 1024
 STALL_S: Final = 30.0
 CLOSE_S: Final = 5.0
+START_S: Final = 15.0
 RETRY_S: Final = 0.25
 
 
@@ -147,9 +148,11 @@ class Writer:
         while True:
             producer = self._make_producer()
             try:
-                await producer.start()
+                async with asyncio.timeout(START_S):
+                    await producer.start()
                 await self._send_until_broken(producer)
-            except (KafkaError, OSError) as error:
+            except Exception as error:
+                # Whatever it is, faults of the client included: a new client is the only thing that can help.
                 self._broken = error
             finally:
                 await _close(producer)
@@ -244,13 +247,10 @@ class Writer:
 async def _close(producer: AIOKafkaProducer) -> None:
     """
     Stop *producer* at once. By itself it would wait without end for a broker that is down to take its last batches; the
-    lanes know what was under way. It offers no other way to give up than the two inner ones used here.
+    lanes know what was under way. It offers no other way to give up than this inner one.
     """
     producer._message_accumulator.fail_all(KafkaError("the producer is given up"))
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        async with asyncio.timeout(CLOSE_S):
-            await producer.client.close()
-            await producer.stop()
+    await apart(producer.client.close, producer.stop)
 
 
 @contextlib.asynccontextmanager

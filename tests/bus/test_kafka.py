@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -24,16 +25,17 @@ from support.kafka import KafkaServer, kafka_server, require_kafka
 
 from bus.clock import SystemClock
 from bus.codec import encode
-from bus.errors import BusError, BusUnavailable
+from bus.errors import BusError, BusUnavailable, PartitionLost
 from bus.kafka import KafkaBus, KafkaOptions, open_kafka_bus
+from bus.kafka.background import EndedError, unending
 from bus.postgres.database import open_database
 from bus.postgres.log import declare_topics
 from bus.postgres.store import Store
 from bus.protocol import Advance, Claim, Delivery, Outgoing, Record, StateWrite, Subscription, Turns, Undecodable
 from schemas.conversation import PersonTyping
 from schemas.envelope import Event, Origin
-from schemas.topics import TOPICS, Topic, partition_of
-from tests.bus.conformance import BusConformance
+from schemas.topics import SCHEDULE, SESSION, TOPICS, Topic, partition_of
+from tests.bus.conformance import BusConformance, World, everything, said, to
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
 
@@ -219,6 +221,22 @@ async def drop_before(kafka: KafkaServer, offsets: dict[TopicPartition, int]) ->
 
 class TestKafkaBus(BusConformance):
     """``world`` is the module's."""
+
+    async def test_of_two_owners_one_commits(self, world: World) -> None:
+        """
+        What each decided is published by itself, so between two that both hold a partition to be theirs there is no
+        order; who takes it over in earnest publishes what the other left first.
+        """
+        buses = [await world.open(), await world.open()]
+        for round_ in range(10):
+            event = said("a", round_)
+            turns = [Turns("actor", SESSION, [Advance(3, round_, round_ + 1)], outgoing=to(SCHEDULE, event))] * 2
+            results = await asyncio.gather(
+                *(bus.commit(mine) for bus, mine in zip(buses, turns, strict=True)), return_exceptions=True
+            )
+            assert Counter(type(result) for result in results) == {type(None): 1, PartitionLost: 1}
+        found = await everything(buses[0], SCHEDULE, 10)
+        assert {delivery.event.index for delivery in found} == set(range(10))  # type: ignore[union-attr]
 
 
 class Reading:
@@ -452,6 +470,21 @@ async def test_a_reader_that_stands_still_is_replaced(open_bus: OpenBus) -> None
         await bus.publish([Outgoing(INBOX.name, event)])
         assert await inbox.events(1) == [event.id]
         assert subscription._reader._consumer is not client  # type: ignore[attr-defined]
+
+
+async def test_a_cancellation_that_a_client_lets_out_does_not_end_the_work_unseen() -> None:
+    async def work() -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel()
+        await inner
+
+    with pytest.raises(EndedError, match="cancelled from within"):
+        await unending(work())
+    outer = asyncio.ensure_future(unending(asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    outer.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await outer
 
 
 async def test_processes_share_a_group_and_hand_over_cleanly(open_bus: OpenBus) -> None:
