@@ -325,6 +325,8 @@ class MemorySubscription:
     async def take(self, limit: int) -> Batch:
         while True:
             await self.bus.breathe()
+            if self not in self._group.members:
+                self.join()
             self._awake.clear()
             acquired, self._acquired = self._acquired, []
             revoked, self._revoked = self._revoked, []
@@ -385,10 +387,11 @@ class MemorySubscription:
             self._group.balance()
 
     def expire(self) -> None:
-        """All that is held passes on as if the process were dead, and the process does not know."""
-        for partition in sorted(self.owned):
-            self.leave(partition, clean=False)
-        self._group.balance()
+        """
+        All that is held passes on as if the process were dead, and the process does not know. When it takes the next
+        time, it is a member again.
+        """
+        self.part(clean=False)
 
 
 class _MemoryTransaction:

@@ -6,7 +6,18 @@ from typing import Literal
 from uuid import UUID
 
 import pytest
-from simulation.crew import Counted, Counter, Echo, Host, decoded, said, shown, stored, to_session
+from simulation.crew import (
+    Counted,
+    Counter,
+    Echo,
+    Host,
+    deaths_until_it_lives,
+    decoded,
+    said,
+    shown,
+    stored,
+    to_session,
+)
 from simulation.virtual import virtual_time
 
 from bus import codec
@@ -222,36 +233,6 @@ async def test_a_discard_without_a_block_says_nothing_twice() -> None:
     await process.works()
     assert stored(process.disk, "a")["failures"] == 1
     assert not process.disk.dead
-
-
-class Death(BaseException):
-    """Nothing in the process goes on after this."""
-
-
-class Killer(Counter):
-    """Ends its process when it hears 'kill'."""
-
-    def __init__(self, bus: MemoryBus) -> None:
-        self._bus = bus
-
-    def decide(self, turn: Turn, state: Counted | None) -> Counted | None:
-        if getattr(turn.event, "text", "") == "kill":
-            self._bus.crash()
-            raise Death
-        return super().decide(turn, state)
-
-
-async def deaths_until_it_lives(disk: Disk, most: int = 6) -> int:
-    """How often a process dies before one is done with all there is."""
-    for deaths in range(most):
-        bus = MemoryBus(disk)
-        try:
-            await run_worker(bus, [Killer(bus)], until_idle=True, clock=LoopClock())
-            return deaths
-        except BaseExceptionGroup as group:
-            if not group.subgroup(Death):
-                raise
-    return most
 
 
 @virtual_time

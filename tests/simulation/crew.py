@@ -11,8 +11,10 @@ from pydantic_core import from_json
 
 from bus import codec
 from bus.actor import Turn
-from bus.memory import Disk
+from bus.clock import LoopClock
+from bus.memory import Disk, MemoryBus
 from bus.protocol import Outgoing
+from bus.worker import run_worker
 from schemas.conversation import Message, MessageReady, MessageReceived, Person
 from schemas.dialog import AnswerGiven, Ended, RunAdvanced, Said
 from schemas.envelope import Event
@@ -183,3 +185,33 @@ class Echo:
                     outcome=Ended(),
                 )
         return state
+
+
+class Death(BaseException):
+    """Nothing in the process goes on after this."""
+
+
+class Killer(Counter):
+    """Ends its process when it hears 'kill'."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        self._bus = bus
+
+    def decide(self, turn: Turn, state: Counted | None) -> Counted | None:
+        if getattr(turn.event, "text", "") == "kill":
+            self._bus.crash()
+            raise Death
+        return super().decide(turn, state)
+
+
+async def deaths_until_it_lives(disk: Disk, most: int = 6) -> int:
+    """How often a process dies before one is done with all there is."""
+    for deaths in range(most):
+        bus = MemoryBus(disk)
+        try:
+            await run_worker(bus, [Killer(bus)], until_idle=True, clock=LoopClock())
+            return deaths
+        except BaseExceptionGroup as group:
+            if not group.subgroup(Death):
+                raise
+    return most

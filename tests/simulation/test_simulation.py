@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from simulation.crew import Echo, Host
 from simulation.faults import NO_FAULTS, Faults
-from simulation.world import World, check, simulate
+from simulation.world import World, check, check_exactly_once, simulate
 
 from actors.schedule import ScheduleActor
 from bus.actor import Decider
 
 SEEDS = 200
 CLIENTS = 3
+MESSAGES = 25
+PAUSES = Faults(duplicate=0, pause=0.02)
 EXPECTED = ["1 one", "2 one", "3 two", "4 two", "later three", "5 four", "6 four"]
 
 
@@ -41,6 +43,25 @@ async def _one_talks(world: World, name: str) -> None:
     await client.hears(7)
 
 
+async def chatter(world: World) -> None:
+    """People who do not wait for answers."""
+    async with asyncio.TaskGroup() as group:
+        for number in range(CLIENTS):
+            group.create_task(_one_chatters(world, f"client {number}"))
+
+
+async def _one_chatters(world: World, name: str) -> None:
+    client = world.client(name)
+    for number in range(MESSAGES):
+        await client.say(f"{number}")
+    await client.hears(2 * MESSAGES)
+
+
+def chattered() -> dict[str, list[str]]:
+    answers = [f"{number + 1} {number // 2}" for number in range(2 * MESSAGES)]
+    return {f"client {number}": answers for number in range(CLIENTS)}
+
+
 def expected() -> dict[str, list[str]]:
     return {f"client {number}": EXPECTED for number in range(CLIENTS)}
 
@@ -57,6 +78,14 @@ def test_everybody_is_answered_once_and_in_order(first: int) -> None:
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_who_lost_a_partition_says_nothing_more(seed: int) -> None:
+    """Processes are paused until others have taken over what they own, and go on as if nothing had happened."""
+    outcome = simulate(seed, actors, chatter, PAUSES)
+    check(outcome, chattered())
+    check_exactly_once(outcome)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

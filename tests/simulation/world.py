@@ -8,6 +8,7 @@ what was promised: each message that was acknowledged is answered once, in order
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -16,6 +17,7 @@ from uuid import UUID, uuid5
 
 import structlog
 from simulation import virtual
+from simulation.crew import decoded
 from simulation.faults import NO_FAULTS, Faults, FaultyBus
 
 from bus.actor import Decider, Performer
@@ -286,3 +288,14 @@ def check(outcome: Outcome, expected: Mapping[str, Sequence[str]]) -> None:
         assert [message.seq for message in messages] == list(range(1, len(messages) + 1)), f"{name}: numbers"
         assert [message.text for message in messages if message.role != "user"] == list(answers), f"{name}: answers"
     assert not outcome.disk.dead, [letter.reason for letter in outcome.disk.dead.values()]
+
+
+def check_exactly_once(outcome: Outcome) -> None:
+    """What deciders say is in the log once; for worlds that do not repeat it themselves."""
+    origins = Counter(
+        (topic, str(event.origin))
+        for topic in outcome.disk.topics
+        for event in decoded(outcome.disk, topic)
+        if event.origin is not None
+    )
+    assert [place for place, times in origins.items() if times > 1] == []
