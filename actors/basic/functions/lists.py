@@ -22,6 +22,7 @@ from actors.basic.values import (
     to_number,
     to_text,
     type_name,
+    worked,
 )
 from actors.basic.values.members import index_of, push
 
@@ -54,12 +55,14 @@ def pop(items: object) -> object:
 
 def shift(items: object) -> object:
     own = _own(items)
+    worked(len(own) >> 8)
     return own.pop(0) if own else None
 
 
 def unshift(items: object, *new: object) -> list[object]:
     own = _own(items)
     grown(len(own) + len(new), MAX_ITEMS)
+    worked(len(own) >> 8)
     own[:0] = new
     return own
 
@@ -111,6 +114,7 @@ def flatten(items: object) -> list[object]:
                 grown(len(flat), MAX_ITEMS)
         else:
             pile.pop()
+    worked(len(flat))
     return flat
 
 
@@ -121,7 +125,9 @@ def concatenated(*parts: object) -> object:
         grown(sum(map(len, texts)))
         return "".join(texts)
     lists = [part if isinstance(part, list) else [] if part is None else [part] for part in parts]
-    grown(sum(map(len, lists)), MAX_ITEMS)
+    size = sum(map(len, lists))
+    grown(size, MAX_ITEMS)
+    worked(size >> 6)
     return [item for part in lists for item in part]
 
 
@@ -135,6 +141,7 @@ def number_range(start: object, end: object, step: object = 1) -> list[object]:
         raise BasicError("E_LIMIT", f"RANGE makes at most {MAX_ITEMS:,} numbers.")
     count = max(0, int(turns + 1e-9) + 1) if turns >= 0 else 0
     grown(count, MAX_ITEMS)
+    worked(count)
     return [first + place * by for place in range(count)]
 
 
@@ -158,8 +165,10 @@ def sort(items: object, field: object = None, direction: object = None) -> list[
     def key(item: object) -> object:
         return item if name is None else get_member(item, name)
 
+    unsorted = iterate(items)
+    worked(len(unsorted) * len(unsorted).bit_length())
     ordered = sorted(
-        iterate(items), key=lambda item: cmp_to_key(compare)(key(item)), reverse=to_text(direction).lower() == "desc"
+        unsorted, key=lambda item: cmp_to_key(compare)(key(item)), reverse=to_text(direction).lower() == "desc"
     )
     return _like(items, ordered)
 

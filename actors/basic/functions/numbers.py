@@ -22,6 +22,7 @@ from actors.basic.values import (
     to_number,
     to_text,
     truth,
+    worked,
 )
 from actors.basic.values.conversion import float_text
 from actors.basic.values.moments import as_moment
@@ -107,6 +108,7 @@ def _values(arguments: tuple[object, ...]) -> list[object]:
     collects = isinstance(first, list | dict) or (not isinstance(first, int | float | str) and not rest)
     if collects or (len(arguments) == 1 and isinstance(first, str)):
         items = iterate(first)
+        worked(len(items))
         found = [get_member(item, to_text(rest[0])) for item in items] if rest else items
     else:
         found = list(arguments)

@@ -30,6 +30,7 @@ from actors.basic.values import (
     to_text,
     type_name,
     typed,
+    worked,
 )
 from actors.basic.values.conversion import json_value
 from actors.basic.values.members import join, replace, split
@@ -153,6 +154,7 @@ def _records(value: object) -> tuple[list[str], list[list[object]]]:
             fields.update(dict.fromkeys(item))
     names = list(fields)
     grown(len(items) * max(1, len(names)), MAX_ITEMS)
+    worked(len(items) * max(1, len(names)))
     if not names:
         return [], [item if isinstance(item, list) else [item] for item in items]
     return names, [[item.get(name) for name in names] if isinstance(item, dict) else [item] for item in items]
@@ -172,6 +174,7 @@ def to_csv(value: object) -> str:
 
 def parse_csv(value: object) -> Rows:
     """Text with a line of names first, as rows; cells become booleans and numbers where they are plainly such."""
+    worked(len(to_text(value)) >> 3)
     try:
         lines = [line for line in csv.reader(io.StringIO(to_text(value)), strict=False) if line]
     except csv.Error as error:

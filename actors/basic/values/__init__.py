@@ -25,6 +25,7 @@ from actors.basic.values.kinds import (
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_TEXT,
+    MAX_WORK,
     METERED,
     ErrorValue,
     File,
@@ -33,6 +34,7 @@ from actors.basic.values.kinds import (
     ambience,
     grown,
     type_name,
+    worked,
 )
 from actors.basic.values.members import call_method, get_index, get_member, iterate, length, set_index, set_member
 from actors.basic.values.operators import (
@@ -69,6 +71,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_ITEMS",
     "MAX_TEXT",
+    "MAX_WORK",
     "METERED",
     "ErrorValue",
     "File",
@@ -121,5 +124,6 @@ __all__ = [
     "type_name",
     "typed",
     "unwrap",
+    "worked",
     "xor",
 ]

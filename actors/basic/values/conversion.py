@@ -14,12 +14,14 @@ from actors.basic.values.kinds import (
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_TEXT,
+    METERED,
     ErrorValue,
     File,
     Response,
     Rows,
     grown,
     type_name,
+    worked,
 )
 
 __all__ = [
@@ -108,6 +110,8 @@ def to_text(value: object) -> str:
     """
     kind = type(value)
     if kind is str:
+        if len(value) > METERED:  # type: ignore[arg-type]
+            worked(len(value) >> 10)  # type: ignore[arg-type]
         return value  # type: ignore[return-value]
     if kind is int:
         return _int_text(value)  # type: ignore[arg-type]
@@ -208,7 +212,11 @@ def plain(value: object) -> object:
 
     Raises: BasicError: E_LIMIT, too large, too deep, or it contains itself.
     """
-    return _Plainer().plain(value)
+    worked(1)  # stops before it begins where too much was done already
+    plainer = _Plainer()
+    copy = plainer.plain(value)
+    worked(plainer.parts + (plainer.characters >> 10))
+    return copy
 
 
 def to_json(value: object) -> str:
@@ -243,6 +251,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
         text = fenced[1].strip()
     if not text.startswith(("{", "[")):
         return None
+    worked(len(text) >> 3)
     try:
         value = json_value(text)
     except ValueError:

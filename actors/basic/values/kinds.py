@@ -25,6 +25,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_ITEMS",
     "MAX_TEXT",
+    "MAX_WORK",
     "METERED",
     "ErrorValue",
     "File",
@@ -33,6 +34,7 @@ __all__ = [
     "ambience",
     "grown",
     "type_name",
+    "worked",
 ]
 
 MAX_TEXT: Final = 10_000_000
@@ -43,6 +45,8 @@ MAX_BITS: Final = 14_000
 """Bits of one whole number: some 4,200 digits, which Python still converts to text without objecting."""
 MAX_DEPTH: Final = 200
 """Levels of lists and objects inside each other that text conversion follows."""
+MAX_WORK: Final = 20_000_000
+"""Elements that the operations of one turn look at one by one, a thousand characters counting as one: some seconds."""
 METERED: Final = 1_000
 """A text or list of more characters or elements than this is reported to the memory meter when it is made."""
 
@@ -102,11 +106,12 @@ class ErrorValue:
 class _Ambience:
     """What operators need and a script does not hand them. One run is stepped at a time, so there is one of it."""
 
-    __slots__ = ("left", "measure", "zone")
+    __slots__ = ("left", "measure", "work", "zone")
 
     def __init__(self) -> None:
         self.zone: tzinfo = UTC
         self.left: float = float("inf")
+        self.work: float = float("inf")
         self.measure: Callable[[], float] = lambda: float("inf")
 
 
@@ -114,23 +119,25 @@ AMBIENCE: Final = _Ambience()
 
 
 @contextmanager
-def ambience(zone: tzinfo, measure: Callable[[], float] | None = None) -> Iterator[None]:
+def ambience(zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = MAX_WORK) -> Iterator[None]:
     """
-    Set the bot's time zone and the memory meter for what a run does inside the block.
+    Set the bot's time zone, the memory meter and the budget of work for what a run does inside the block.
 
     Args:
         measure: called whenever the run has made as many new characters and elements as the last call allowed (and at
             the first large one). It looks at what is alive, and either says how many more may be made before the
             next look or raises E_LIMIT. Without it nothing is measured.
+        max_work: what ``worked`` may count up to. Steps alone bound nothing where one step may sort a million elements.
     """
-    before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure)
+    before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
     AMBIENCE.zone = zone
+    AMBIENCE.work = max_work
     AMBIENCE.measure = measure or (lambda: float("inf"))
     AMBIENCE.left = 0.0 if measure else float("inf")
     try:
         yield
     finally:
-        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure = before
+        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = before
 
 
 def grown(size: int, limit: int = MAX_TEXT) -> None:
@@ -147,6 +154,13 @@ def grown(size: int, limit: int = MAX_TEXT) -> None:
         AMBIENCE.left -= size
         if AMBIENCE.left < 0:
             AMBIENCE.left = AMBIENCE.measure()
+
+
+def worked(elements: int) -> None:
+    """Count an operation that looks at so many elements. Raises: BasicError: E_LIMIT, the turn has done too much."""
+    AMBIENCE.work -= elements
+    if AMBIENCE.work < 0:
+        raise BasicError("E_LIMIT", "The script works too long on large lists and texts without a pause.")
 
 
 def type_name(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import file_members, numeric, parse_json, to_number, to_text, unwrap
-from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, grown, type_name
+from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, grown, type_name, worked
 from actors.basic.values.moments import moment_member
 from actors.basic.values.operators import contains, equal, starts_with
 
@@ -45,6 +45,7 @@ def lookup(fields: dict[str, object], name: str, default: object = None) -> obje
 
 
 def _key_like(fields: dict[str, object], name: str) -> str | None:
+    worked(len(fields))
     folded = name.casefold()
     for key in fields:
         if key.casefold() == folded:
@@ -158,6 +159,8 @@ def get_index(value: object, index: object) -> object:
 
     Text that holds a JSON list or object is read as that; other text gives the character.
     """
+    if type(value) is list and type(index) is int:
+        return value[index] if -len(value) <= index < len(value) else None
     if isinstance(value, str):
         value = parse_json(value) or value
     elif isinstance(value, Response):
@@ -220,6 +223,7 @@ def iterate(value: object) -> list[object]:
     Raises: BasicError: E_TYPE, anything else; E_LIMIT, a number beyond the size of a list.
     """
     if isinstance(value, list):
+        worked(len(value) >> 6)
         return list(value)
     if isinstance(value, Response):
         value = _collection_of(value)
@@ -239,6 +243,7 @@ def iterate(value: object) -> list[object]:
             raise BasicError("E_LIMIT", "FOR EACH cannot count so far.")
         count = max(0, math.floor(value))
         grown(count, MAX_ITEMS)
+        worked(count >> 4)
         return list(range(count))
     raise BasicError("E_TYPE", f"FOR EACH needs a list, not a {type_name(value)}.")
 
@@ -277,6 +282,7 @@ def push(items: object, *new: object) -> list[object]:
 
 def index_of(items: list[object], wanted: object, last: bool = False) -> int:
     """The place of the first (or last) element equal to *wanted*; -1 if there is none."""
+    worked(len(items))
     places = range(len(items) - 1, -1, -1) if last else range(len(items))
     return next((place for place in places if equal(items[place], wanted)), -1)
 
@@ -286,7 +292,9 @@ def join(items: object, separator: object = ",") -> str:
     between = to_text(separator)
     texts: list[str] = []
     size = 0
-    for item in iterate(items) if not isinstance(items, str) or parse_json(items) is not None else [items]:
+    parts = iterate(items) if not isinstance(items, str) or parse_json(items) is not None else [items]
+    worked(len(parts))
+    for item in parts:
         text = to_text(item)
         size += len(text) + len(between)
         texts.append(text)
@@ -301,7 +309,9 @@ def split(text: object, separator: object) -> list[object]:
     whole, mark = to_text(text), to_text(separator)
     if not whole:
         return []
-    grown(whole.count(mark), MAX_ITEMS)
+    count = whole.count(mark)
+    grown(count, MAX_ITEMS)
+    worked(count >> 2)
     return list(whole.split(mark)) if mark else list(whole)
 
 

@@ -18,6 +18,7 @@ from actors.basic.values.kinds import (
     Rows,
     grown,
     type_name,
+    worked,
 )
 from actors.basic.values.moments import as_datetime, instant, parse_moment, plus_seconds, seconds_between
 
@@ -49,13 +50,14 @@ __all__ = [
 
 Number = int | float
 _HUGE: Final = 1 << MAX_BITS
+_LOW: Final = -_HUGE
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------------
 
 
 def _bounded(number: Number) -> Number:
-    if type(number) is int and not -_HUGE < number < _HUGE:
+    if type(number) is int and (number >= _HUGE or number <= _LOW):
         raise BasicError("E_LIMIT", "This number has too many digits.")
     return number
 
@@ -80,6 +82,8 @@ def add(a: object, b: object) -> object:
         if len(text) > METERED:
             grown(len(text))
         return text
+    if kind is float and other is float:
+        return a + b  # type: ignore[operator]
     if (kind is int or kind is float) and (other is int or other is float):
         return _sum(a, b)  # type: ignore[arg-type]
     if kind is str or other is str:
@@ -159,7 +163,11 @@ def _difference(a: Number, b: Number) -> Number:
 
 def multiply(a: object, b: object) -> Number:
     """``*``. Raises: BasicError: E_TYPE, E_LIMIT."""
-    x, y = to_number(a), to_number(b)
+    kind, other = type(a), type(b)
+    if kind is float and other is float:
+        return a * b  # type: ignore[operator, no-any-return]
+    x: Number = a if kind is int else to_number(a)  # type: ignore[assignment]
+    y: Number = b if other is int else to_number(b)  # type: ignore[assignment]
     try:
         return _bounded(x * y)  # each has at most MAX_BITS, so the product is still small
     except OverflowError:
@@ -239,8 +247,10 @@ def negate(a: object) -> Number:
 
 def equal(a: object, b: object) -> bool:
     """``=``. Never an error: what cannot be compared is unequal. Texts are compared with regard to case."""
-    kind = type(a)
-    if kind is type(b) and (kind is str or kind is int or kind is float or kind is bool):
+    kind, other = type(a), type(b)
+    if kind is other and (kind is str or kind is int or kind is float or kind is bool):
+        return a == b
+    if (kind is int or kind is float) and (other is int or other is float):
         return a == b
     return _Equality().equal(a, b)
 
@@ -292,6 +302,7 @@ class _Equality:
         self.seen[id(a), id(b)] = (a, b)
         if len(a) != len(b):
             return False
+        worked(len(a))
         if isinstance(a, list) and isinstance(b, list):
             self.pairs.extend(zip(a, b, strict=True))
             return True
@@ -430,6 +441,8 @@ def xor(a: object, b: object) -> bool:
 def contains(container: object, part: object) -> bool:
     """CONTAINS: a part of a text ignoring case, an element of a list by ``=``, a key of an object."""
     container = unwrap(container)
+    if isinstance(container, list | dict):
+        worked(len(container))
     if isinstance(container, list):
         return any(equal(item, part) for item in container)
     if isinstance(container, dict):

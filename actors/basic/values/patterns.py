@@ -7,11 +7,13 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import to_text
+from actors.basic.values.kinds import worked
 from actors.basic.values.regular import Regular
 
 __all__ = ["like", "like_filter", "matches"]
 
 _MAX_PATTERN: Final = 1_000
+_MAX_COMPARISONS: Final = 50_000_000
 _ANY_RUN: Final = re.compile(r"[%*]+")
 _ONE: Final = re.compile(r"[_?]")
 
@@ -55,6 +57,9 @@ def _find(text: str, piece: str, start: int, end: int) -> int:
     """Where *piece*, with single wildcards, is first found in ``text[start:end]``; -1 if nowhere."""
     if _ONE.search(piece) is None:
         return text.find(piece, start, end)
+    if len(text) * len(piece) > _MAX_COMPARISONS:
+        raise BasicError("E_LIMIT", "This LIKE pattern takes too long on this text.")
+    worked(len(text) * len(piece) >> 8)
     found = re.compile("".join("." if c in "_?" else re.escape(c) for c in piece), re.DOTALL).search(text, start, end)
     return -1 if found is None else found.start()
 

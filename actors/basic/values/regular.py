@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from actors.basic.errors import BasicError
+from actors.basic.values.kinds import worked
 
 __all__ = ["Regular"]
 
@@ -290,6 +291,7 @@ class Regular:
         """Whether any part of *text* matches. Raises: BasicError: E_LIMIT, the text or the work is too much."""
         if len(text) > _MAX_TEXT:
             raise BasicError("E_LIMIT", f"MATCHES looks at texts of at most {_MAX_TEXT:,} characters.")
+        worked(len(text))
         self._work = 0
         state, before = frozenset((self._begin,)), "start"
         for character in text:
@@ -336,6 +338,7 @@ class Regular:
                 if step.other >= 0:
                     pile.append(step.other)
         self._work += len(reached)
+        worked(len(reached))
         if self._work > _MAX_WORK:
             raise BasicError("E_LIMIT", "This regular expression takes too long on this text.")
         return reached

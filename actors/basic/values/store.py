@@ -16,7 +16,6 @@ The order of the keys is the order of the fields, so a store that sorts keys (``
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any, Final
@@ -59,7 +58,7 @@ class _Tree:
         if kind is int:
             return value if -_EXACT <= value <= _EXACT else {"$": "int", "v": f"{value:x}"}  # type: ignore[operator]
         if kind is float:
-            return value if math.isfinite(value) else {"$": "float", "v": repr(value)}  # type: ignore[arg-type]
+            return value if value - value == 0 else {"$": "float", "v": repr(value)}  # type: ignore[operator]
         if kind is dict or kind is list or kind is Rows:
             return self.container(value, depth)  # type: ignore[arg-type]
         return self.other(value, depth)
@@ -76,8 +75,9 @@ class _Tree:
         if isinstance(value, dict):
             if "$" in value:
                 return {"$": "object", "v": [[key, encode(item, depth)] for key, item in value.items()]}
-            return {key: encode(item, depth) for key, item in value.items()}
-        items = [encode(item, depth) for item in value]
+            # most values are texts: they go without a call
+            return {key: item if type(item) is str else encode(item, depth) for key, item in value.items()}
+        items = [item if type(item) is str else encode(item, depth) for item in value]
         return {"$": "rows", "v": items} if type(value) is Rows else items
 
     def other(self, value: object, depth: int) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class _Loader:
             if "$" in data:
                 return self.tagged(data)
             decode = self.decode
-            return {key: decode(item) for key, item in data.items()}
+            return {key: item if type(item) is str else decode(item) for key, item in data.items()}
         if isinstance(data, list):
             return [self.decode(item) for item in data]
         return data

@@ -496,3 +496,29 @@ def test_dates_out_of_range_are_an_error() -> None:
     assert code_of(values.add, NOON, float("nan")) == "E_VALUE"
     early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=5)))
     assert values.less(early, NOON)
+
+
+def many() -> list[object]:
+    return list(range(200_000))
+
+
+@pytest.mark.parametrize(
+    "heavy",
+    [
+        lambda: values.contains(many(), -1),
+        lambda: values.equal(many(), [*many()[:-1], 0]),
+        lambda: values.to_json(many()),
+        lambda: values.get_member({str(n): n for n in range(100_000)}, "missing"),
+        lambda: values.length("[" + "1," * 200_000 + "1]"),
+        lambda: values.matches("x" * 50_000, "y"),
+        lambda: values.like("a" * 1_000_000, "%a_b%"),
+        lambda: values.contains("x" * 9_000_000, "y"),
+    ],
+    ids=["contains", "equal", "json", "member", "parse", "matches", "like", "text"],
+)
+def test_work_on_large_values_is_counted(heavy: Callable[[], object]) -> None:
+    heavy()
+    with values.ambience(UTC, max_work=3_000):
+        assert code_of(heavy) == "E_LIMIT"
+        assert code_of(heavy) == "E_LIMIT", "catching the error gives no new budget"
+    heavy()
