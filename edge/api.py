@@ -18,6 +18,7 @@ from starlette.routing import Route
 from bus.dead_letters import NotDecodable, discard, redrive
 from bus.errors import TooLarge
 from bus.protocol import Bus, DeadLetter
+from bus.stopping import Stop
 from edge import frames
 from edge.access import Access
 from edge.directory import BotDirectory, BotFace
@@ -83,8 +84,10 @@ class Api:
         tokens: Tokens,
         addresses: Addresses,
         settings: EdgeSettings,
+        stopping: Stop,
     ) -> None:
         self._bus = bus
+        self._stopping = stopping
         self._hub = hub
         self._reader = reader
         self._directory = directory
@@ -260,7 +263,7 @@ class Api:
         session = str(ticket.session)
         ear = Ear(face.name)
         person = Person(id=session, name=wanted.name, locale=wanted.locale)
-        with self._hub.listen(session, ear):
+        with self._hub.listen(session, ear), self._stopping.calls(ear.close):
             event = self._hub.make(ConversationOpened, session, face.name, channel="web", person=person, slot=slot)
             await self._hub.publish(event)
             heard = await hear_answers(ear, self._reader, session, None, self._wait(wanted.wait_s))
@@ -318,7 +321,7 @@ class Api:
         session = str(ticket.session)
         slot = await self._hub.wait_slot(self._settings.slot_wait_s)
         ear = Ear(ticket.bot)
-        with self._hub.listen(session, ear):
+        with self._hub.listen(session, ear), self._stopping.calls(ear.close):
             event = self._hub.make(
                 MessageReceived,
                 session,
@@ -350,7 +353,7 @@ class Api:
 
         async def body() -> AsyncIterator[bytes]:
             ear = Ear(ticket.bot)
-            with self._hub.listen(session, ear):
+            with self._hub.listen(session, ear), self._stopping.calls(ear.close):
                 # The answer, ConversationAttached, tells up to where the transcript has to be sent first.
                 await self._hub.publish(self._hub.make(ConversationResumed, session, ticket.bot, slot=slot))
                 async for part in server_sent(ear, self._reader, session, after):

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from bus.clock import SystemClock
 from bus.errors import BusUnavailable
 from bus.protocol import Bus, Clock
+from bus.stopping import Stop
 from edge import problems
 from edge.api import Api
 from edge.directory import BotDirectory
@@ -57,6 +58,7 @@ def create_app(
     bots_hint: Callable[[], str] = lambda: "",
     problems_of: Callable[[str], Sequence[str]] = lambda _bot: (),
     checks: Mapping[str, Check] | None = None,
+    stopping: Stop | None = None,
 ) -> Edge:
     """
     The application of one edge process. Its lifespan listens on the log.
@@ -65,6 +67,7 @@ def create_app(
         token_keys: keys that sign the clients' tokens, the newest last.
         bots_hint: what to tell an author who sees no bots, '' for nothing.
         problems_of: what is wrong with the newest edit of a bot, for its author.
+        stopping: the process's wish to stop: requests that wait for answers then end at once.
         checks: what else has to be there for ``/health/ready``: a name, and a function that says what is wrong with it.
     """
     metrics = metrics or Metrics()
@@ -83,7 +86,7 @@ def create_app(
             for task in tasks:
                 task.cancel()
 
-    api = Api(bus, hub, reader, directory, tokens, addresses, settings)
+    api = Api(bus, hub, reader, directory, tokens, addresses, settings, stopping or Stop())
     health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics)
     pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
     http = Starlette(

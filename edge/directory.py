@@ -83,8 +83,8 @@ class BotDirectory:
                 break
             after = page[-1].name
         for bot, version in found.items():
-            if not self.loaded or self._versions.get(bot) != version:
-                log.debug("bot_version_in_force", bot=bot, version=version)
+            if self.loaded and self._versions.get(bot) != version:
+                log.info("bot_version_in_force", bot=bot, version=version)
         self._versions = found
         self.loaded = True
         self._trouble = ""

@@ -28,24 +28,32 @@ _HEARTBEAT_S: Final = 15.0
 
 
 class Ear:
-    """A ``Listener`` that is asked, instead of told: events wait in it, at most 256."""
+    """
+    A ``Listener`` that is asked, instead of told: events wait in it, at most 256. With one more it is *closed*, and
+    whoever asks it has to begin anew.
+    """
 
     def __init__(self, bot: str) -> None:
         self.bot = bot
-        self.overflown = False
+        self.closed = False
         self._events: deque[Event] = deque()
         self._arrived = asyncio.Event()
 
     def put(self, event: Event) -> None:
         if len(self._events) >= _MOST:
-            self.overflown = True
+            self.closed = True
         else:
             self._events.append(event)
         self._arrived.set()
 
+    def close(self) -> None:
+        """Tell who asks that nothing comes any more."""
+        self.closed = True
+        self._arrived.set()
+
     async def next(self, timeout_s: float) -> Event | None:
-        """The next event, None if there is none in time."""
-        if not self._events:
+        """The next event, None if there is none in time or nothing comes any more."""
+        if not self._events and not self.closed:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(timeout_s):
@@ -81,7 +89,7 @@ async def hear_answers(ear: Ear, reader: Reader, session: str, client_id: str | 
     deadline = loop.time() + wait_s
     heard = Heard(seq=0 if client_id is None else None)
     busy = False
-    while (left := deadline - loop.time()) > 0:
+    while (left := deadline - loop.time()) > 0 and not ear.closed:
         settled = bool(heard.messages) and not busy
         event = await ear.next(min(left, _QUIET_S) if settled else left)
         if event is None:
@@ -116,12 +124,12 @@ async def _answered_before(heard: Heard, reader: Reader, session: str) -> None:
 async def server_sent(ear: Ear, reader: Reader, session: str, after: int) -> AsyncIterator[bytes]:
     """
     The conversation as server-sent events: ``message`` with its number as event id, ``typing`` and ``delta``. Ends when
-    the client reads too slowly; it then comes again with ``Last-Event-ID``.
+    *ear* is closed, since the client reads too slowly or the server stops; it then comes again with ``Last-Event-ID``.
     """
     yield b"retry: 1000\n\n"
-    while not ear.overflown:
+    while not ear.closed:
         event = await ear.next(_HEARTBEAT_S)
-        if event is None:
+        if event is None and not ear.closed:
             yield b": still here\n\n"
         elif isinstance(event, (MessageReady, ConversationAttached)):
             # A repeat names an entry, and need not have its text: that is in the transcript.

@@ -8,7 +8,7 @@ __all__ = ["EdgeSettings"]
 
 
 class EdgeSettings(BaseModel):
-    """The options of one edge process. Rates are events a second with a burst above them; 0 turns a rate off."""
+    """Sockets, pages and the HTTP API."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,13 +20,15 @@ class EdgeSettings(BaseModel):
     token_max_age_s: int = Field(default=30 * 24 * 3600, gt=0, description="how long a conversation can be resumed")
     max_text_chars: int = Field(default=10_000, gt=0, description="longest message of a person")
     max_frame_bytes: int = Field(default=65_536, gt=0, description="largest frame or request body of a client")
-    messages_per_s: float = Field(default=10, ge=0, description="of one socket")
-    message_burst: int = Field(default=30, gt=0)
+    messages_per_s: float = Field(default=10, ge=0, description="frames a second of one socket; 0 for no limit")
+    message_burst: int = Field(default=30, gt=0, description="frames of one socket at once")
     address_messages_per_s: float = Field(
-        default=200, ge=0, description="of all sockets and API calls of one network address"
+        default=200, ge=0, description="frames and API calls a second of one network address; 0 for no limit"
     )
-    address_message_burst: int = Field(default=1_000, gt=0)
-    sockets_per_address: int = Field(default=500, ge=0, description="0 for no limit")
+    address_message_burst: int = Field(default=1_000, gt=0, description="of one network address at once")
+    sockets_per_address: int = Field(
+        default=500, ge=0, description="open sockets of one network address; 0 for no limit"
+    )
     max_sockets: int = Field(default=20_000, gt=0, description="open sockets of the process")
     refusals_before_close: int = Field(
         default=100, gt=0, description="bad frames a socket may send; one a second is forgiven"

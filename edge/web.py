@@ -394,7 +394,7 @@ class _Socket:
         if text is None:
             self.refuse("bad_message", "Frames are text, not binary.")
             return
-        if len(text) > settings.max_frame_bytes:
+        if (len(text) if text.isascii() else len(text.encode())) > settings.max_frame_bytes:
             self.refuse("too_large", f"A frame has at most {settings.max_frame_bytes} bytes.")
             return
         now = time.monotonic()

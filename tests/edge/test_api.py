@@ -15,6 +15,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 from support.web_edge import World, world
 
+from bus.stopping import Stop
 from edge.settings import EdgeSettings
 
 OPERATOR = {"Authorization": "Bearer secret of the operator"}
@@ -108,6 +109,19 @@ async def test_events_stream_and_resume(postgres_url: str) -> None:
         async with asyncio.timeout(10):
             resumed = await stream(2, **{"Last-Event-ID": "1"})
         assert resumed == [("2", "ahoy"), ("3", "You said ahoy")]
+
+
+async def test_a_stopping_server_ends_its_streams_and_waits(postgres_url: str) -> None:
+    stopping = Stop()
+    async with world(postgres_url, stopping=stopping) as here:
+        path, token, _ = await new(here)
+        async with asyncio.timeout(5), here.http.stream("GET", f"{path}/events", headers=token) as response:
+            lines = response.aiter_lines()
+            assert await anext(lines) == "retry: 1000"
+            stopping.request()
+            assert [line async for line in lines if line] == []
+            answer = await here.http.post(f"{path}/messages", headers=token, json={"text": "quiet", "wait_s": 50})
+            assert answer.json()["complete"] is False
 
 
 async def test_dead_letters(postgres_url: str) -> None:
