@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.basic.errors import BasicError
@@ -107,6 +107,7 @@ def test_a_long_pattern_is_refused() -> None:
         format_date(AT, "Y" * 201)
 
 
+@settings(deadline=None)
 @given(
     st.none()
     | st.booleans()
@@ -123,6 +124,7 @@ def test_any_pattern_gives_text(value: object, pattern: str) -> None:
         assert isinstance(format_date(value, pattern), str)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**12), 10**12))
 def test_grouping_keeps_the_number(number: int) -> None:
     assert format_value(number, "#,##0") == f"{number:,}"

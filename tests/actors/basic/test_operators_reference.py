@@ -203,6 +203,7 @@ def outcome(function: Any, *arguments: Any) -> Any:
     return type(result), result
 
 
+@settings(deadline=None)
 @given(SCALARS)
 def test_truth_text_and_number(value: Any) -> None:
     assert values.truth(value) is true(value)
@@ -211,6 +212,7 @@ def test_truth_text_and_number(value: Any) -> None:
         assert outcome(values.to_number, value) == outcome(number, value)
 
 
+@settings(deadline=None)
 @given(SCALARS, SCALARS)
 def test_plus_and_minus(a: Any, b: Any) -> None:
     assert outcome(values.add, a, b) == outcome(plus, a, b)
@@ -218,7 +220,7 @@ def test_plus_and_minus(a: Any, b: Any) -> None:
     assert values.concat(a, b) == text(a) + text(b)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(SCALARS, SCALARS)
 def test_order(a: Any, b: Any) -> None:
     assert values.less(a, b) is below(a, b)
@@ -231,7 +233,7 @@ def test_order(a: Any, b: Any) -> None:
         assert not values.greater_equal(a, b)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(VALUES, VALUES)
 def test_equality(a: Any, b: Any) -> None:
     assert values.equal(a, b) is equals(a, b)
@@ -239,11 +241,13 @@ def test_equality(a: Any, b: Any) -> None:
     assert values.not_equal(a, b) is not equals(a, b)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_everything_equals_itself(value: Any) -> None:
     assert values.equal(value, value)
 
 
+@settings(deadline=None)
 @given(st.integers(-1000, 1000) | FLOATS, st.integers(-50, 50) | FLOATS)
 def test_division_and_remainder_belong_together(a: float, b: float) -> None:
     if b == 0:
@@ -263,7 +267,7 @@ def test_division_and_remainder_belong_together(a: float, b: float) -> None:
 
 @pytest.mark.parametrize("operator", [values.multiply, values.divide, values.power, values.modulo, values.int_divide])
 @given(a=SCALARS, b=SCALARS)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_arithmetic_wants_numbers(operator: Any, a: Any, b: Any) -> None:
     if "E_TYPE" in (outcome(number, a), outcome(number, b)):
         assert outcome(operator, a, b) == "E_TYPE"

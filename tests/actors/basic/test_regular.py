@@ -30,7 +30,7 @@ PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(PATTERNS, st.text("abc1. \n", max_size=8))
 def test_the_same_as_python(pattern: str, text: str) -> None:
     assume(text or "\\B" not in pattern)  # Python's versions do not agree on \\B in an empty text

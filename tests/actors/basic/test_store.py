@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.basic.values import ErrorValue, File, Response, Rows, approximate_size, dump, load
@@ -72,6 +72,7 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_what_is_stored_comes_back(value: object) -> None:
     assert same(through_json(value), value)
@@ -110,6 +111,7 @@ def shape(root: Any) -> list[Any]:
     return described
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_references_are_kept(nodes: list[Any]) -> None:
     variables = {f"v{place}": node for place, node in enumerate(nodes)}

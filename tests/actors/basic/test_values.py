@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.basic import values
@@ -470,6 +470,7 @@ def naive_like(text: str, pattern: str) -> bool:
     return bool(text) and pattern[0] in ("_", text[0]) and naive_like(text[1:], pattern[1:])
 
 
+@settings(deadline=None)
 @given(st.text("ab", max_size=8), st.text("ab%_", max_size=6))
 def test_like_against_the_definition(text: str, pattern: str) -> None:
     assert values.like(text, pattern) is naive_like(text, pattern)
