@@ -8,6 +8,7 @@ show, route and filter without our schemas. Of the headers only ``ce_type`` is n
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, NamedTuple
 
 from bus.codec import attributes, decode, encode
@@ -60,14 +61,23 @@ def place_stored(kept: Kept) -> Placed:
 
 def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Event | Undecodable:
     """The event of a record; whatever the bytes are, it does not raise."""
-    type_ = next((content for name, content in headers if name == _TYPE), b"")
+    type_: bytes | None = None
+    for name, content in headers:
+        if name == _TYPE:
+            type_ = content
+            break
     return decode(Record(_text(key), _text(type_), value or b""))
 
 
 def _headers(event: Event) -> Headers:
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes(event).items()]
+    headers = [(_header(name), value.encode()) for name, value in attributes(event).items()]
     headers.append(_CONTENT_TYPE)
     return headers
+
+
+@cache
+def _header(attribute: str) -> str:
+    return "ce_" + attribute
 
 
 def _text(found: bytes | None) -> str:
