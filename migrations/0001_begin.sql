@@ -317,6 +317,7 @@ CREATE TABLE timers (
     PRIMARY KEY (partition, key, reply_to, timer)
 );
 CREATE INDEX timers_due ON timers (partition, due_at);
+CREATE INDEX timers_dropped ON timers (partition) WHERE due_at = 'infinity';
 
 CREATE TABLE bot_memory (
     bot text COLLATE "C" NOT NULL,

@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from bus.errors import BusUnavailable
-from bus.postgres.database import Database, open_database
+from bus.postgres.database import Database, mapped, open_database
 from bus.postgres.feed import Feed, Place
 from bus.postgres.leases import LIFE_S, Members
 from bus.postgres.log import Log, declare_topics
 from bus.postgres.migrate import check_schema
+from bus.postgres.statements import sql
 from bus.postgres.store import Store, StoreTransaction
 from bus.postgres.subscription import PostgresSubscription
 from bus.protocol import Clock, Outgoing, Query, Rows, Stored, Subscription, Transaction, Turns
@@ -25,7 +26,7 @@ __all__ = ["PostgresBus", "open_postgres_bus"]
 
 POLL_S: Final = 0.2
 SWEEP_S: Final = 1.0
-HOUSEKEEPING_S: Final = 600.0
+HOUSEKEEPING_S: Final = 60.0
 FAREWELL_S: Final = 2.0
 
 
@@ -157,7 +158,8 @@ async def open_postgres_bus(
         )
         store = Store(database, declared, log, max_event_bytes=max_event_bytes)
         async with database.connection() as connection:
-            await log.ensure_days(connection)
+            with mapped():
+                await log.ensure_days(connection)
         await members.enter()
         async with asyncio.TaskGroup() as tasks:
             running = [
@@ -166,7 +168,7 @@ async def open_postgres_bus(
                 tasks.create_task(members.tell_forever()),
                 tasks.create_task(_poll(log, feed, poll_s)),
                 tasks.create_task(_sweep(store, database)),
-                tasks.create_task(_keep_days(log, database, keep)),
+                tasks.create_task(_keep_house(log, database, keep)),
             ]
             failure: Exception | None = None
             try:
@@ -202,10 +204,12 @@ async def _sweep(store: Store, database: Database) -> None:
             await store.superseded.sweep(database)
 
 
-async def _keep_days(log: Log, database: Database, keep: timedelta) -> None:
+async def _keep_house(log: Log, database: Database, keep: timedelta) -> None:
     while True:
         with suppress(BusUnavailable):
             async with database.connection() as connection:
-                await log.ensure_days(connection)
+                with mapped():
+                    await log.ensure_days(connection)
+                    await connection.execute(sql("timers.sweep"))
             await log.retain(keep)
         await asyncio.sleep(HOUSEKEEPING_S)

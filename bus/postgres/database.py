@@ -11,18 +11,29 @@ import asyncpg
 
 from bus.errors import BusError, BusUnavailable, PartitionLost
 
-__all__ = ["Connection", "Database", "connect", "mapped", "open_database"]
+__all__ = ["FREE_PLANS", "OWN_PLANS", "Connection", "Database", "connect", "mapped", "open_database"]
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 30.0  # a server that does not answer for so long is taken for unreachable
 
-# Statements are few, short and always of the same shape: their plans are made once. Compiling them (JIT) would cost
-# more than it saves. A hung process must not hold locks that others wait for.
+# Statements are few, short and always of the same shape: their plans are made once. A plan that was made while a table
+# was empty must still be right when it has millions of rows, so all find their rows one by one in an index.
+_OURS: Final = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+# Within a transaction: for a query that is not ours, as PostgreSQL does by itself; and back.
+FREE_PLANS: Final = "; ".join(f"SET LOCAL {name} = {'auto' if 'mode' in name else 'on'}" for name in _OURS)
+OWN_PLANS: Final = "; ".join(f"SET LOCAL {name} = {value}" for name, value in _OURS.items())
+
+# To compile plans (JIT) costs more than it saves here. A hung process must not hold locks that others wait for.
 _SESSION: Final = {
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
     "idle_in_transaction_session_timeout": "15s",
     "timezone": "UTC",
 }
@@ -70,7 +81,7 @@ async def connect(url: str, name: str, *, command_timeout_s: float | None = COMM
             url,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=command_timeout_s,
-            server_settings={**_SESSION, "application_name": name},
+            server_settings={**_OURS, **_SESSION, "application_name": name},
         )
 
 

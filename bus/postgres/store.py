@@ -20,7 +20,7 @@ import asyncpg
 
 from bus.codec import encode
 from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, TooLarge
-from bus.postgres.database import Connection, Database, mapped
+from bus.postgres.database import FREE_PLANS, OWN_PLANS, Connection, Database, mapped
 from bus.postgres.log import Log, Parcel, Topics, end_session
 from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
 from bus.postgres.sweep import Superseded
@@ -29,7 +29,7 @@ from schemas.topics import partition_of
 
 __all__ = ["Kept", "Store", "StoreTransaction"]
 
-QUERY_TIMEOUT_S: Final = 10.0
+QUERY_TIMEOUT_MS: Final = 10_000
 
 _LOAD: Final = sql("states.load")
 _APPLY: Final = (
@@ -150,7 +150,7 @@ class Store:
         """As ``Bus.transaction``."""
         async with self._database.connection() as connection:
             with mapped():
-                await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {int(QUERY_TIMEOUT_S * 1000)}")
+                await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {QUERY_TIMEOUT_MS}")
             transaction = StoreTransaction(self, connection)
             try:
                 yield transaction
@@ -352,8 +352,9 @@ class StoreTransaction:
     async def query(self, query: Query) -> Rows:
         """As ``Transaction.query``."""
         text = STATEMENTS.get(query.sql, query.sql)
+        ours = query.sql in STATEMENTS
         try:
-            async with self.savepoint():
+            async with self._nested("" if ours else f"; {FREE_PLANS}", "" if ours else f"; {OWN_PLANS}"):
                 rows = await self._connection.fetch(text, *query.values)
         except asyncpg.PostgresError as error:
             if isinstance(
@@ -373,16 +374,25 @@ class StoreTransaction:
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """As ``Transaction.savepoint``."""
+        async with self._nested("", ""):
+            yield
+
+    @asynccontextmanager
+    async def _nested(self, begin: str, end: str) -> AsyncIterator[None]:
+        """A savepoint, and SQL right after it begins and after it ends well."""
         self._savepoints += 1
         name = f"turn_{self._savepoints}"
-        await self._connection.execute(f"SAVEPOINT {name}")
+        with mapped():
+            await self._connection.execute(f"SAVEPOINT {name}{begin}")
         try:
             yield
         except Exception:
             if not self._connection.is_closed():
-                await self._connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
+                with mapped():
+                    await self._connection.execute(f"ROLLBACK TO {name}; RELEASE {name}")
             raise
-        await self._connection.execute(f"RELEASE {name}")
+        with mapped():
+            await self._connection.execute(f"RELEASE {name}{end}")
 
     async def commit(self, turns: Turns) -> list[Kept]:
         """As ``Transaction.commit``; returns as ``Store.commit``."""

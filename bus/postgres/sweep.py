@@ -64,4 +64,3 @@ class Superseded:
                         *map(list, zip(*[(*place, newest) for place, newest in positions.items()], strict=True)),
                     )
                     self._swept_positions.update(positions)
-                await connection.execute(sql("timers.sweep"))
