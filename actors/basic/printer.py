@@ -148,9 +148,12 @@ class _Printer:
                 return str(value)
 
     def template(self, parts: Iterable[str | Expr]) -> str:
-        return "".join(
-            _escaped(part) if isinstance(part, str) else "${" + self.expression(part) + "}" for part in parts
-        )
+        return "".join(_escaped(part) if isinstance(part, str) else self.hole(part) for part in parts)
+
+    def hole(self, tree: Expr) -> str:
+        text = self.expression(tree)
+        # ${{ would be text.
+        return f"${{({text})}}" if text.startswith("{") else f"${{{text}}}"
 
     def operand(self, tree: Expr) -> str:
         """*tree* so that it can stand beside any operator."""
@@ -345,9 +348,7 @@ class _Printer:
         recipient = "" if tree.recipient is None else f" {self.operand(tree.recipient)}"
         yield f"BEGIN {tree.kind.upper()}{recipient}"
         parts = tree.text.parts if isinstance(tree.text, nodes.Template) else (cast(nodes.Literal_, tree.text).value,)
-        text = "".join(
-            part if isinstance(part, str) else "${" + self.expression(cast(Expr, part)) + "}" for part in parts
-        )
+        text = "".join(part if isinstance(part, str) else self.hole(cast(Expr, part)) for part in parts)
         yield from (f"{_INDENT}{line}" if line else "" for line in text.split("\n"))
         yield f"END {tree.kind.upper()}"
 

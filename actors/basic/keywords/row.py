@@ -139,6 +139,11 @@ class Row:
     function: str | None = None
     handler: str | None = None
 
+    @property
+    def clause_words(self) -> frozenset[str]:
+        """The first words of the clauses."""
+        return frozenset(clause.word.split(" ", 1)[0] for clause in self.clauses)
+
 
 def row(
     phrase: str,

@@ -147,7 +147,7 @@ class Control(Bodies):
                 "FOR EACH takes one variable", hint="the keys of an object are not given; loop over a list of them"
             )
         self.expect_word("in", f"after FOR EACH {token.text}" if each else f"(or =) after FOR {token.text}")
-        collection = self.coalesce()
+        collection = self.before(frozenset(["first", "last"]), self.coalesce)
         limit: tuple[Literal["first", "last"], Expr] | None = None
         if self.is_word("first", "last"):
             which = cast("Literal['first', 'last']", self.advance().value)

@@ -52,7 +52,7 @@ class Events(Control):
         elif self.is_word("insert", "update", "delete") and self.peek().value == "of":
             trigger = cast("Literal['insert', 'update', 'delete']", self.advance().value)
             self.advance()
-        subject = self.coalesce()
+        subject = self.before(frozenset(["from", "subject", "events", "call"]), self.coalesce)
         if (trigger == "email" and self.is_word("from", "subject")) or (trigger == "change" and self.is_word("events")):
             detail = (cast(str, self.advance().value), self.coalesce())
         if self.take_word("call"):
@@ -108,7 +108,7 @@ class Events(Control):
             return None
         opening = self.advance()
         self.advance()
-        amount = self.coalesce()
+        amount = self.before(_UNITS, self.coalesce)
         if not self.is_word(*_UNITS):
             self.fail(f"expected SECONDS, MINUTES, HOURS or DAYS, not {self.described()}")
         unit = cast(str, self.advance().value)

@@ -12,7 +12,7 @@ from actors.basic.nodes import Expr
 from actors.basic.parser.cursor import MAX_EXPRESSION_HEIGHT, Cursor, Failure
 from actors.basic.walk import height
 
-__all__ = ["COALESCE", "Expressions"]
+__all__ = ["NEGATABLE", "Expressions"]
 
 # Levels of precedence, lowest first.
 OR, AND, NOT, COMPARISON, COALESCE, ADDITIVE, TERM = range(2, 9)
@@ -53,7 +53,8 @@ _WORDS: dict[str, tuple[int, str]] = {
     "not": (COMPARISON, "not"),
     "mod": (TERM, "%"),
 }
-_NEGATABLE = frozenset(["like", "ilike", "contains", "matches", "in", "between"])
+NEGATABLE = frozenset(["like", "ilike", "contains", "matches", "in", "between"])
+"""The words that may follow NOT in the midst of a comparison."""
 
 
 class Expressions(Cursor):
@@ -142,7 +143,7 @@ class Expressions(Cursor):
         negated = operator == "not"
         if operator == "not":
             following = self.peek()
-            if following.kind != WORD or following.value not in _NEGATABLE:
+            if following.kind != WORD or following.value not in NEGATABLE:
                 return None
             self.advance()
             operator = _WORDS[following.value][1]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from typing import TypeVar, cast
 
 from actors.basic import nodes
 from actors.basic.keywords import CONTINUES_QUERY, HEAR_TYPES, Clause, KeywordTable, Row
 from actors.basic.lexer import EOF, NEWLINE, NUMBER, SIGN, STRING, WORD, Lexed, Token
 from actors.basic.nodes import Expr, Span
 from actors.basic.parser.cursor import RESERVED
-from actors.basic.parser.expressions import Expressions
+from actors.basic.parser.expressions import NEGATABLE, Expressions
 
 __all__ = ["Operands"]
 
@@ -44,6 +44,10 @@ _NO_OPERAND = frozenset(
 )
 """A word of these does not make the keyword before it a keyword: it is a variable then."""
 
+_HEAR_WORDS = frozenset(["as", "with", "default", "timeout"])
+
+T = TypeVar("T")
+
 
 class Operands(Expressions):
     """Reads names and keywords in expressions."""
@@ -53,6 +57,7 @@ class Operands(Expressions):
         self.procedures: frozenset[str] = frozenset()  # that the script defines
         self.assigned: frozenset[str] = frozenset()  # names that are plainly variables
         self.functions: frozenset[str] = frozenset()  # built in
+        self._end_operands: frozenset[str] = frozenset()  # clause words of what is being read
 
     def word(self, token: Token) -> Expr:
         word = cast(str, token.value)
@@ -95,12 +100,23 @@ class Operands(Expressions):
         if token.kind in (NUMBER, STRING):
             return True
         if token.kind == WORD:
-            return token.value not in _NO_OPERAND
+            if token.value == "not" and self.tokens[index + 1].value in NEGATABLE:
+                return False
+            return token.value not in _NO_OPERAND and token.value not in self._end_operands
         if token.kind == SIGN:
             if token.text == "[":
                 return token.blank
             return token.text in ("(", "#{") or (token.text == "{" and not self._condition)
         return False
+
+    def before(self, words: frozenset[str], read: Callable[[], T]) -> T:
+        """What *read* reads, where *words* end an operand: ``list`` in ``FOR EACH x IN list FIRST 3`` is a variable."""
+        outer = self._end_operands
+        self._end_operands = outer | words
+        try:
+            return read()
+        finally:
+            self._end_operands = outer
 
     # --- keywords ---------------------------------------------------------------------------------------------------
 
@@ -118,8 +134,7 @@ class Operands(Expressions):
                     self.skip(count)
                     return self._made(found, token, (), self.clauses(found))
                 self.skip(count)
-                arguments = self.arguments(found, self.coalesce)
-                return self._made(found, token, arguments, self.clauses(found))
+                return self._made(found, token, *self.arguments_and_clauses(found, self.coalesce))
             if found.least == 0 and " " in found.phrase:
                 if count == 1 and token.value in self.assigned:
                     return None  # a variable of that spelling wins
@@ -156,6 +171,20 @@ class Operands(Expressions):
         else:
             wanted = f"at most {row.most} value{'s' * (row.most > 1)}"
         self.fail(f"{keyword} takes {wanted}, not {count}", at)
+
+    def arguments_and_clauses(
+        self, row: Row, read: Callable[[], Expr]
+    ) -> tuple[tuple[Expr, ...], tuple[tuple[str, Expr | None], ...]]:
+        """Everything that stands behind the phrase of *row*, except targets."""
+
+        def both() -> tuple[tuple[Expr, ...], tuple[tuple[str, Expr | None], ...]]:
+            arguments = self.arguments(row, read)
+            clauses = self.clauses(row)
+            if row.loose and clauses:  # the clauses may stand in the midst of the arguments
+                arguments += self.arguments(row, read)
+            return arguments, clauses
+
+        return self.before(row.clause_words, both) if row.clauses else both()
 
     def arguments(self, row: Row, read: Callable[[], Expr]) -> tuple[Expr, ...]:
         """The positional arguments of *row* from here, each read by *read* (rule R5)."""
@@ -295,11 +324,14 @@ class Operands(Expressions):
         if self.tight or (self.is_words("hear from meet") and "hear from meet" in self.table):
             return None
         self.advance()
-        prompt = self.additive() if self.tok.kind == STRING else None
+        prompt = self.before(_HEAR_WORDS, self.additive) if self.tok.kind == STRING else None
         return self.hear_clauses(token.at, prompt)
 
     def hear_clauses(self, at: Span, prompt: Expr | None) -> nodes.Hear:
         """What may follow ``HEAR v``: AS, WITH, DEFAULT and TIMEOUT in any order."""
+        return self.before(_HEAR_WORDS, lambda: self._hear_clauses(at, prompt))
+
+    def _hear_clauses(self, at: Span, prompt: Expr | None) -> nodes.Hear:
         kind, options, opened = "any", list[Expr](), False
         default: Expr | None = None
         timeout: Expr | None = None

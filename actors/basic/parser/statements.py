@@ -107,10 +107,7 @@ class Statements(Events):
             expression = self._called(row, token)
         else:
             read = self.coalesce if "=" in row.joins else self.expression
-            arguments = self.arguments(row, read)
-            clauses = self.clauses(row)
-            if row.loose and clauses:  # the clauses may stand in the midst of the arguments
-                arguments += self.arguments(row, read)
+            arguments, clauses = self.arguments_and_clauses(row, read)
             self.check_count(row, len(arguments) + self.is_sign(","), token.at)
             expression = self._made(row, token, arguments, clauses)
         for clause in row.clauses:
