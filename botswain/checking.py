@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actors.basic.analyser import Names, analyse, script_name
+from actors.basic.compiler import compile_tree, program_hash
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.parser import parse
 from botswain.packages import Draft, Fault, draft_of
@@ -14,19 +16,27 @@ __all__ = ["check_package"]
 def check_package(folder: Path, max_script_bytes: int) -> Draft:
     """The package in *folder*, with everything that is wrong with it."""
     draft = draft_of(folder, max_script_bytes=max_script_bytes)
-    for stem, source in draft.package.scripts.items():
+    package = draft.package
+    known = Names(
+        scripts=frozenset(map(script_name, package.scripts)),
+        variables=frozenset(name.removeprefix("param-") for name in package.config if name.startswith("param-")),
+    )
+    for stem, source in package.scripts.items():
         file = draft.files[stem]
-        draft.faults += [_fault(problem, file, source) for problem in _problems(source, str(file))]
+        draft.faults += [_fault(problem, file, source) for problem in _problems(source, str(file), known)]
     draft.faults.sort(key=lambda fault: (str(fault.file), fault.line, fault.column))
     return draft
 
 
-def _problems(source: str, file: str) -> list[Problem]:
+def _problems(source: str, file: str, known: Names) -> list[Problem]:
     try:
         script = parse(source, file)
+        found = list(analyse(script, known=known).problems)
+        if not any(problem.severity == "error" for problem in found):
+            compile_tree(script, program_hash(source))
     except ScriptErrors as errors:
         return list(errors.problems)
-    return [Problem("warning", note.message, note.at, note.hint, file) for note in script.notes]
+    return found
 
 
 def _fault(problem: Problem, file: Path, source: str) -> Fault:

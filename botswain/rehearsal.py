@@ -7,6 +7,7 @@ turn, as in the database. Time stands still until somebody waits. The same conve
 
 from __future__ import annotations
 
+import traceback
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -156,7 +157,13 @@ class Rehearsal:
             out = self._events.popleft()
             self._notice(out.event)
             if out.topic in by_topic:
-                self._turn(by_topic[out.topic], offset, out.event)
+                actor = by_topic[out.topic]
+                try:
+                    self._turn(actor, offset, out.event)
+                except Exception as error:  # as the worker sets such an event aside
+                    place = traceback.extract_tb(error.__traceback__)[-1]
+                    where = f"{place.filename}:{place.lineno}"
+                    self._errors.append(f"The actor {actor.name} failed: {type(error).__name__}: {error} ({where})")
         self._errors.append(f"The bot does not come to rest: {MAX_EVENTS:,} events after one message.")
         self._events.clear()
 

@@ -19,7 +19,8 @@ COMMON = [
 
 
 def compile_lock(output: str, *options: str) -> None:
-    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *COMMON, *options, f"--output-file={output}"]
+    command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", *COMMON, *options]
+    command.append(f"--output-file={output}")
     subprocess.run(command, cwd=ROOT, check=True)  # noqa: S603  a fixed command
 
 
