@@ -7,6 +7,7 @@ import pytest
 from actors.basic import nodes
 from actors.basic.errors import ScriptErrors
 from actors.basic.keywords import HEAR_TYPES, TABLE, Clause, KeywordTable, Row
+from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.parser import parse
 from actors.basic.parser.cursor import MAX_BLOCK_DEPTH, MAX_EXPRESSION_HEIGHT, MAX_NESTING
 from actors.basic.printer import print_script, same
@@ -535,6 +536,12 @@ def test_every_row_can_be_read() -> None:
         if row.function is None:
             assert isinstance(tree, nodes.Keyword), source
             assert (tree.phrase, len(tree.arguments)) == (row.phrase, row.least)
+
+
+def test_a_row_says_whether_its_keyword_works() -> None:
+    said = {row.phrase for row in TABLE if row.handler is not None}
+    # The parser makes a HEAR of one; the other is a text block.
+    assert said - {"wait for response"} == HANDLERS.keys() - {"system prompt"}
 
 
 @pytest.mark.parametrize("kind", sorted(HEAR_TYPES - {"menu", "any"}))
