@@ -390,7 +390,7 @@ def _compare(a: object, b: object) -> int | None:
 def less(a: object, b: object) -> bool:
     """``<``: numbers, numeric text with a number, dates, texts by code point, else as texts. FALSE with null."""
     kind, other = type(a), type(b)
-    if kind is other and (kind is int or kind is float or kind is str):
+    if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
         return a < b  # type: ignore[operator, no-any-return]
     return _compare(a, b) == -1
 
@@ -398,7 +398,7 @@ def less(a: object, b: object) -> bool:
 def less_equal(a: object, b: object) -> bool:
     """``<=``, by the rules of ``<``."""
     kind, other = type(a), type(b)
-    if kind is other and (kind is int or kind is float or kind is str):
+    if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
         return a <= b  # type: ignore[operator, no-any-return]
     return _compare(a, b) in (-1, 0)
 
@@ -406,7 +406,7 @@ def less_equal(a: object, b: object) -> bool:
 def greater(a: object, b: object) -> bool:
     """``>``, by the rules of ``<``."""
     kind, other = type(a), type(b)
-    if kind is other and (kind is int or kind is float or kind is str):
+    if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
         return a > b  # type: ignore[operator, no-any-return]
     return _compare(a, b) == 1
 
@@ -414,7 +414,7 @@ def greater(a: object, b: object) -> bool:
 def greater_equal(a: object, b: object) -> bool:
     """``>=``, by the rules of ``<``."""
     kind, other = type(a), type(b)
-    if kind is other and (kind is int or kind is float or kind is str):
+    if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
         return a >= b  # type: ignore[operator, no-any-return]
     return _compare(a, b) in (0, 1)
 

@@ -145,9 +145,12 @@ def plus(a: Any, b: Any) -> Any:
             if isinstance(y, date):
                 raise BasicError("E_TYPE", "two dates")
             seconds = number(y)
-            if not isinstance(x, datetime) and seconds % 86400 == 0:
-                return x + timedelta(days=seconds // 86400)
-            return midnight(x) + timedelta(seconds=seconds)
+            try:
+                if not isinstance(x, datetime) and seconds % 86400 == 0:
+                    return x + timedelta(days=seconds // 86400)
+                return midnight(x) + timedelta(seconds=seconds)
+            except OverflowError:
+                raise BasicError("E_VALUE", "before year 1 or after 9999") from None
     return number(a) + number(b)
 
 
