@@ -26,10 +26,11 @@ from actors.basic.values import (
 )
 from actors.basic.values.members import index_of, push
 
-__all__ = ["FUNCTIONS", "sliced"]
+__all__ = ["FUNCTIONS", "sliced", "whole"]
 
 
-def _whole(value: object) -> int:
+def whole(value: object) -> int:
+    """A number without its fraction, for counts and positions; beyond all lists and texts where it is infinite."""
     number = to_number(value)
     if number != number:
         raise BasicError("E_VALUE", "Not a number (NaN) is no position.")
@@ -69,18 +70,18 @@ def unshift(items: object, *new: object) -> list[object]:
 
 def sliced(value: object, start: object, end: object = None) -> object:
     """From *start* to before *end*, of a list or text; negative ones count from the end."""
-    first, last = _whole(start), None if end is None else _whole(end)
+    first, last = whole(start), None if end is None else whole(end)
     if isinstance(value, str) and parse_json(value) is None:
         return value[first:last]
     return _like(value, iterate(value)[first:last])
 
 
 def take(items: object, count: object) -> list[object]:
-    return _like(items, iterate(items)[: max(0, _whole(count))])
+    return _like(items, iterate(items)[: max(0, whole(count))])
 
 
 def drop(items: object, count: object) -> list[object]:
-    return _like(items, iterate(items)[max(0, _whole(count)) :])
+    return _like(items, iterate(items)[max(0, whole(count)) :])
 
 
 def reverse(value: object) -> object:
@@ -147,10 +148,10 @@ def number_range(start: object, end: object, step: object = 1) -> list[object]:
 
 def batch(items: object, size: object) -> list[object]:
     """Lists of *size* elements each, the last one shorter."""
-    whole, count = iterate(items), _whole(size)
+    every, count = iterate(items), whole(size)
     if count < 1:
         raise BasicError("E_VALUE", "A batch has at least one element.")
-    return [_like(items, whole[start : start + count]) for start in range(0, len(whole), count)]
+    return [_like(items, every[start : start + count]) for start in range(0, len(every), count)]
 
 
 def sort(items: object, field: object = None, direction: object = None) -> list[object]:
@@ -180,7 +181,7 @@ def _end_of(value: object, count: object, last: bool) -> object:
         return (words[-1] if last else words[0]) if words else ""
     items = iterate(value)
     if isinstance(count, int | float) and not isinstance(count, bool):
-        size = max(0, _whole(count))
+        size = max(0, whole(count))
         return _like(value, items[max(0, len(items) - size) :] if last else items[:size])
     element = (items[-1] if last else items[0]) if items else None
     return element if count is None else get_member(element, to_text(count))

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from actors.basic.errors import BasicError
 from actors.basic.formats import format_value
-from actors.basic.functions.lists import sliced
+from actors.basic.functions.lists import sliced, whole
 from actors.basic.functions.table import Context, Function, named
 from actors.basic.values import (
     MAX_ITEMS,
@@ -26,7 +26,6 @@ from actors.basic.values import (
     plain,
     starts_with,
     to_json,
-    to_number,
     to_text,
     type_name,
     typed,
@@ -38,14 +37,6 @@ from actors.basic.values.members import join, replace, split
 __all__ = ["FUNCTIONS"]
 
 _HASHES: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
-
-
-def whole(value: object) -> int:
-    """A number without its fraction, for counts and positions; beyond all texts where it is infinite."""
-    number = to_number(value)
-    if number != number:
-        raise BasicError("E_VALUE", "Not a number (NaN) is no position.")
-    return int(max(-1e18, min(1e18, number)))
 
 
 def left(value: object, count: object) -> str:
