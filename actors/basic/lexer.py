@@ -469,7 +469,8 @@ class _Lexer:
         raw = self.source[position:stop]
         parts = self.block_parts(raw, position)
         text = raw.rstrip("\n")
-        tokens.append(Token(BLOCK, text, parts, opening.line + 1, 1, position, stop, blank=False))
+        line = opening.line + (self.source[position - 1] == "\n")
+        tokens.append(Token(BLOCK, text, parts, line, 1, position, stop, blank=False))
         after = stop if end is None else end.end()
         self.line += self.source.count("\n", self.line_start, after)
         self.line_start = self.source.rfind("\n", 0, after) + 1

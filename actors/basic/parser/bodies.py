@@ -174,7 +174,9 @@ class Bodies(Declarations):
         if word == "next":
             return None if following.value == "in" and following.kind == WORD else word
         if word in ("case", "default", "catch") and any(word in ends for ends in self._ends):
-            return None if following.kind == SIGN and following.text in ASSIGNMENT | {".", "["} else word
+            if following.kind == SIGN and (following.text in ASSIGNMENT or following.text == "."):
+                return None
+            return None if following.text == "[" and not following.blank else word
         return None
 
     def _take_closer(self) -> None:

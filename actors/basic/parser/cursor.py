@@ -9,7 +9,7 @@ from typing import NoReturn
 from actors.basic import nodes
 from actors.basic.errors import Problem
 from actors.basic.keywords import KeywordTable
-from actors.basic.lexer import EOF, NEWLINE, SIGN, WORD, Lexed, Token
+from actors.basic.lexer import BLOCK, EOF, NEWLINE, SIGN, WORD, Lexed, Token
 from actors.basic.nodes import Span
 
 __all__ = ["MAX_BLOCK_DEPTH", "MAX_EXPRESSION_HEIGHT", "MAX_NESTING", "RESERVED", "Cursor", "Failure"]
@@ -200,6 +200,8 @@ class Cursor(ABC):  # noqa: B024, its layers are what is abstract
         """The current token, for a message."""
         if self.tok.kind == EOF:
             return "the end of the script" if self.tokens is self.lexed.tokens else "the end of the ${…}"
+        if self.tok.kind == BLOCK:
+            return "the end of the line"
         if self.tok.kind == NEWLINE:
             return "the end of the line" if self.tok.text == "\n" else ";"
         text = self.tok.text.split("\n", 1)[0]

@@ -355,7 +355,9 @@ class Operands(Expressions):
     def _hear_type(self) -> tuple[str, list[Expr], bool]:
         """After AS: (type, options, open); the type is ``''`` where only texts stand."""
         kind = ""
-        if self.tok.kind == WORD and not self.tight and self.peek().text not in (".", "["):
+        following = self.peek()
+        indexed = following.text == "[" and not following.blank
+        if self.tok.kind == WORD and not self.tight and not indexed and following.text != ".":
             word = cast(str, self.tok.value)
             if word in HEAR_TYPES:
                 self.advance()

@@ -506,6 +506,19 @@ def test_a_variable_wins_over_a_keyword_spelled_alike() -> None:
     assert plain("x = new_object") == "x = NEW OBJECT"
 
 
+def test_a_bracket_behind_a_blank_begins_a_list() -> None:
+    assert plain("HEAR x AS MENU [1, 2]") == "HEAR x AS MENU [1, 2]"
+    assert plain("HEAR x AS MENU [1], 2") == "HEAR x AS MENU [1], 2"
+    assert plain("HEAR x AS menu[1]") == "HEAR x AS MENU menu[1]"
+    assert plain("SELECT CASE a\nCASE [1]\nb = 1\nEND SELECT").split("\n")[1] == "CASE [1]"
+
+
+def test_a_variable_before_a_clause_is_none_of_its_keywords() -> None:
+    assert plain("FIND t WHERE list LIMIT first") == "FIND t WHERE list LIMIT first"
+    assert plain("FOR EACH x IN list FIRST 3\nNEXT").startswith("FOR EACH x IN list FIRST 3")
+    assert plain("x = list NOT IN filter") == "x = NOT (list IN filter)"
+
+
 def test_a_procedure_wins_over_a_keyword() -> None:
     assert plain('SUB weather(a)\nEND SUB\nx = weather("b")').endswith('x = weather("b")')
     assert plain('x = weather("b")') == 'x = WEATHER "b"'
