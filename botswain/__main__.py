@@ -1,0 +1,5 @@
+"""``python -m botswain``."""
+
+from botswain.cli import main
+
+main()
