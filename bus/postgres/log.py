@@ -19,7 +19,7 @@ from bus.protocol import Clock, Outgoing, Record, Undecodable
 from schemas.envelope import Event
 from schemas.topics import Topic, partition_of
 
-__all__ = ["Log", "Parcel", "Topics", "day_of", "declare_topics", "end_session"]
+__all__ = ["Log", "Parcel", "Topics", "array_of_ints", "day_of", "declare_topics", "end_session"]
 
 DAY_BITS: Final = 32  # an offset is at least day << 32
 MAX_IN_FLIGHT_EVENTS: Final = 10_000
@@ -71,6 +71,14 @@ async def declare_topics(connection: Connection, topics: Sequence[Topic]) -> Top
         return Topics([tuple(row) for row in await connection.fetch(sql("topics.all"))])
 
 
+def array_of_ints(numbers: Sequence[int]) -> str:
+    """
+    *numbers* as PostgreSQL writes an array. For lists with one number an event that is five times as fast as to hand
+    them to the driver, which asks of each element whether it is a list.
+    """
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
 @dataclass(slots=True)
 class Parcel:
     """
@@ -91,7 +99,16 @@ class Parcel:
     datas: list[bytes]
 
     def arguments(self, floor: int) -> tuple[Any, ...]:
-        return (self.topics, self.partitions, floor, self.groups, self.ranks, self.keys, self.types, self.datas)
+        return (
+            self.topics,
+            self.partitions,
+            floor,
+            array_of_ints(self.groups),
+            array_of_ints(self.ranks),
+            self.keys,
+            self.types,
+            self.datas,
+        )
 
 
 class _Waiting:

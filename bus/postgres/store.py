@@ -21,7 +21,7 @@ import asyncpg
 from bus.codec import encode
 from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, TooLarge
 from bus.postgres.database import FREE_PLANS, OWN_PLANS, Connection, Database, mapped
-from bus.postgres.log import Log, Parcel, Topics, end_session
+from bus.postgres.log import Log, Parcel, Topics, array_of_ints, end_session
 from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
 from bus.postgres.sweep import Superseded
 from bus.protocol import Advance, DeadLetter, Query, Record, RecordedQuery, Rows, Stored, Turns
@@ -34,10 +34,10 @@ QUERY_TIMEOUT_MS: Final = 10_000
 _LOAD: Final = sql("states.load")
 _APPLY: Final = (
     "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
-    " $7::text[], $8::bigint[], $9::bytea[])"
+    " $7::text[], $8::text::bigint[], $9::bytea[])"
 )
 _APPEND: Final = (
-    "log_append($10::smallint[], $11::int[], $12::bigint, $13::int[], $14::int[], $15::text[], $16::text[],"
+    "log_append($10::smallint[], $11::int[], $12::bigint, $13::text::int[], $14::text::int[], $15::text[], $16::text[],"
     " $17::bytea[])"
 )
 _KEEP: Final = (
@@ -196,7 +196,7 @@ class Store:
             [advance.begin for advance in advances],
             [advance.end for advance in advances],
             [state.key for state in states],
-            [state.version for state in states],
+            array_of_ints([state.version for state in states]),
             [state.value for state in states],
         ]
         parcel: Parcel | None = None

@@ -127,7 +127,7 @@ class PostgresWorld:
         id_ = await connection.fetchval("SELECT id FROM topics WHERE name = $1", topic)
         floor = day_of(self.clock) << 32
         await connection.execute(
-            sql("log.append"), [id_], [partition], floor, [1], [0], [record.key], [record.type], [record.data]
+            sql("log.append"), [id_], [partition], floor, "{1}", "{0}", [record.key], [record.type], [record.data]
         )
 
     def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection[asyncpg.Record]]:
