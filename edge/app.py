@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,6 +31,9 @@ from edge.tokens import Tokens
 from edge.web import WebChat
 
 __all__ = ["Edge", "create_app"]
+
+
+_FIRST_LOOK_S: Final = 2.0
 
 
 class Edge:
@@ -82,6 +86,11 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with asyncio.TaskGroup() as background, chat.open():
             tasks = [background.create_task(hub.run()), background.create_task(directory.run())]
+            # Who is served first finds the bots and a slot; if they do not come, health says why.
+            with suppress(TimeoutError, BusUnavailable):
+                async with asyncio.timeout(_FIRST_LOOK_S):
+                    await directory.refresh()
+                    await hub.wait_slot(_FIRST_LOOK_S)
             yield
             for task in tasks:
                 task.cancel()

@@ -21,6 +21,7 @@ __all__ = ["BotDirectory", "BotFace"]
 log = structlog.get_logger()
 
 _KEPT_FACES: Final = 256
+_NAME: Final = re.compile(r"[a-z0-9_-]{1,100}")
 _PAGE: Final = 1_000
 _SHARE: Final = 50  # looking takes at most a fiftieth of the time, however many bots there are
 
@@ -61,12 +62,23 @@ class BotDirectory:
         """The version in force; '' if there is no such bot."""
         return self._versions.get(bot, "")
 
+    async def find(self, bot: str) -> str:
+        """
+        The version in force, '' if there is no such bot. One that was published a moment ago is found as well.
+
+        Raises:
+            BusUnavailable: the store cannot be reached, so it is not known which bots there are.
+        """
+        version = self._versions.get(bot, "")
+        if not version and _NAME.fullmatch(bot):
+            row = await self._reader.bot(bot)
+            if row is not None:
+                version = self._versions[bot] = row.version
+        return version
+
     def names(self) -> list[str]:
         """All bots, in alphabetical order."""
         return sorted(self._versions)
-
-    def __contains__(self, bot: str) -> bool:
-        return bot in self._versions
 
     def nudge(self) -> None:
         """Look at once: something was published."""
@@ -91,8 +103,8 @@ class BotDirectory:
 
     async def face(self, bot: str) -> BotFace | None:
         """Title and theme of the version in force, None if there is no such bot. Raises ``BusUnavailable``."""
-        version = self._versions.get(bot)
-        if version is None:
+        version = await self.find(bot)
+        if not version:
             return None
         face = self._faces.get(version)
         if face is None or face.name != bot:

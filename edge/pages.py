@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from bus.errors import BusUnavailable
 from edge.directory import BotDirectory, BotFace
 from edge.origins import language_of
 from edge.problems import Problem
@@ -136,10 +137,13 @@ class Pages:
         lang, words = _words(request)
         names = self._directory.names()
         if not self._directory.loaded:
-            return self._html(lang, words["away"], f"<h1>{words['away']}</h1><p>{words['away_lead']}</p>", 503)
+            return self._away(lang, words)
         if not names:
             return self._html(lang, words["none"], self._first_steps(words))
-        faces = [face for name in names[:_SHOWN] if (face := await self._directory.face(name))]
+        try:
+            faces = [face for name in names[:_SHOWN] if (face := await self._directory.face(name))]
+        except BusUnavailable:
+            return self._away(lang, words)
         items = "\n".join(_card(face) for face in faces)
         body = f'<h1>{words["bots"]}</h1>\n<p class="lead">{words["choose"]}</p>\n<ul class="bots">\n{items}\n</ul>'
         if len(names) > _SHOWN:
@@ -150,7 +154,10 @@ class Pages:
         """The chat page of a bot."""
         lang, words = _words(request)
         bot = request.path_params["bot"]
-        face = await self._directory.face(bot)
+        try:
+            face = await self._directory.face(bot)
+        except BusUnavailable:
+            return self._away(lang, words)
         if face is None:
             title = words["unknown"].format(bot=escape(bot[:60]))
             body = (
@@ -208,6 +215,9 @@ class Pages:
             + f"<ol>\n<li>{words['step_folder']}</li>\n<li>{words['step_script']}<pre>{escape(script)}</pre></li>\n"
             f"<li>{words['step_reload']}</li>\n<li>{words['step_check']}</li>\n</ol>"
         )
+
+    def _away(self, lang: str, words: dict[str, str]) -> Response:
+        return self._html(lang, words["away"], f"<h1>{words['away']}</h1>\n<p>{words['away_lead']}</p>", 503)
 
     def _html(self, lang: str, title: str, body: str, status: int = 200) -> Response:
         html = self._page.substitute(lang=lang, title=title, body=body)

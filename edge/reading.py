@@ -67,6 +67,10 @@ class Reader(DeadLetters, Protocol):
         """Bots by name, those after *after*."""
         ...
 
+    async def bot(self, name: str) -> BotRow | None:
+        """The bot *name*, None if there is none."""
+        ...
+
     async def versions(self, name: str, limit: int = 100) -> Sequence[VersionRow]:
         """The versions of a bot, newest first."""
         ...

@@ -156,12 +156,17 @@ class WebChat:
             self.addresses.close_socket(address)
 
     async def _serve(self, hello: _Hello, address: Address, receive: Receive, send: Send) -> None:
-        if hello.bot not in self.directory:
-            await self._turn_away(send, "not_found", f"There is no bot {hello.bot[:100]!r} here.", POLICY)
-            return
         wait_s = self.addresses.take(address, time.monotonic())
         if wait_s:
             await self._turn_away(send, "rate_limited", "Too many conversations.", TRY_AGAIN_LATER, wait_s)
+            return
+        try:
+            known = await self.directory.find(hello.bot)
+        except BusError as failure:
+            await self._unavailable(send, failure)
+            return
+        if not known:
+            await self._turn_away(send, "not_found", f"There is no bot {hello.bot[:100]!r} here.", POLICY)
             return
         ticket, complaint = self._ticket(hello)
         session = str(ticket.session)
@@ -186,9 +191,7 @@ class WebChat:
                 socket.begin(frames.welcome(session, self.tokens.sign(ticket), hello.bot, newest))
                 await socket.read()
         except BusError as failure:
-            log.warning("socket_not_served", reason=str(failure))
-            text = "The service is not available at the moment."
-            await self._turn_away(send, "unavailable", text, TRY_AGAIN_LATER, _RETRY_AFTER_S)
+            await self._unavailable(send, failure)
 
     def _ticket(self, hello: _Hello) -> tuple[Ticket, str]:
         """The conversation to go on with, or a new one; and what was wrong with the token, if anything."""
@@ -202,6 +205,11 @@ class WebChat:
         if ticket.bot != hello.bot:
             return fresh, "The token is for another bot; this is a new conversation."
         return ticket, ""
+
+    async def _unavailable(self, send: Send, failure: BusError) -> None:
+        log.warning("socket_not_served", reason=str(failure))
+        text = "The service is not available at the moment."
+        await self._turn_away(send, "unavailable", text, TRY_AGAIN_LATER, _RETRY_AFTER_S)
 
     async def _turn_away(
         self, send: Send, code: str, text: str, close_code: int, retry_after_s: float | None = None

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -332,6 +333,13 @@ async def test_a_stopping_server_asks_its_clients_to_come_again(postgres_url: st
         await opened(client)
     assert await closed(client) == 1012
     await connecting.__aexit__(None, None, None)
+
+
+async def test_a_bot_is_there_as_soon_as_it_is_published(postgres_url: str) -> None:
+    async with world(postgres_url) as here:
+        await here.reads.publish_bot(SHOP.model_copy(update={"name": "newborn"}), datetime.now(UTC))
+        async with here.client("newborn") as client:
+            await opened(client)
 
 
 async def test_a_new_version_is_stamped_on_what_comes_after_it(postgres_url: str) -> None:
