@@ -299,6 +299,7 @@ def require_kafka() -> None:
 
 
 def _main() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does, and the server with it
     with kafka_server() as server:
         print(server.bootstrap, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
