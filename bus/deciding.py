@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import GeneratorType
@@ -76,13 +76,22 @@ class DeciderRunner:
 
     Args:
         listener: told what is ours, and of every batch after its commit.
+        most: own at most this many partitions.
     """
 
-    def __init__(self, surroundings: Surroundings, actor: Decider[Any], listener: Listener | None = None) -> None:
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        actor: Decider[Any],
+        *,
+        listener: Listener | None = None,
+        most: int | None = None,
+    ) -> None:
         self.positions: dict[int, int] = {}  # of the partitions that are ours
         self._around = surroundings
         self._actor = actor
         self._listener = listener
+        self._most = most
         self._codec = StateCodec(actor.state)
         self._states = StateCache(surroundings.options.max_states, surroundings.options.max_state_bytes)
         self._suspects: dict[int, tuple[int, datetime]] = {}
@@ -96,7 +105,7 @@ class DeciderRunner:
         try:
             while not around.stop.requested:
                 try:
-                    async with around.bus.subscribe(self._actor.topic, group=self._actor.name) as subscription:
+                    async with self._subscribe() as subscription:
                         while not around.stop.requested:
                             batch = await self._take(subscription)
                             await self._own(subscription, batch)
@@ -109,6 +118,9 @@ class DeciderRunner:
                     self._forget(list(self.positions))
         finally:
             around.idle.end()
+
+    def _subscribe(self) -> AbstractAsyncContextManager[Subscription]:
+        return self._around.bus.subscribe(self._actor.topic, group=self._actor.name, most=self._most)
 
     async def _take(self, subscription: Subscription) -> Batch:
         """The next batch; an empty one when it is time to stop."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from random import Random, SystemRandom
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import structlog
 
@@ -27,11 +27,13 @@ from bus.resources import ResourceCache
 from bus.stopping import Stop
 from bus.surroundings import Idle, Options, Policy, Surroundings, always_skip
 from bus.timers import TimerService
-from schemas.topics import SCHEDULE
+from schemas.topics import SCHEDULE, TOPICS
 
 __all__ = ["Options", "run_worker"]
 
 log = structlog.get_logger(__name__)
+
+_PARTITIONS: Final = {topic.name: topic.partitions for topic in TOPICS}
 
 
 async def run_worker(
@@ -99,7 +101,11 @@ def _runs(around: Surroundings, actor: Decider[Any] | Performer) -> list[Corouti
     if not hasattr(actor, "decide"):
         return [PerformerRunner(around, actor).run()]
     decider = cast("Decider[Any]", actor)
-    if decider.topic != SCHEDULE:
-        return [DeciderRunner(around, decider).run()]
-    timers = TimerService(around)
-    return [DeciderRunner(around, decider, timers).run(), timers.run()]
+    if decider.topic == SCHEDULE:
+        timers = TimerService(around)
+        return [DeciderRunner(around, decider, listener=timers).run(), timers.run()]
+    # Several readers that share the partitions: while the batch of one is committed, another decides.
+    partitions = _PARTITIONS.get(decider.topic, 1)
+    lanes = min(around.options.lanes, partitions)
+    most = -(-partitions // lanes) if lanes > 1 else None
+    return [DeciderRunner(around, decider, most=most).run() for _ in range(lanes)]

@@ -59,7 +59,7 @@ async def test_a_batch_over_all_partitions_is_one_commit() -> None:
     disk, recorder = Disk(), Recorder()
     bus = MemoryBus(disk)
     await bus.publish(to_session(*(said(f"key {n}", "x") for n in range(50))))
-    await run_worker(bus, [Counter()], until_idle=True, observer=recorder)
+    await run_worker(bus, [Counter()], until_idle=True, observer=recorder, options=Options(lanes=1))
     assert recorder.told == [("handled", SESSION, 50), ("lag", SESSION), ("published", CHANNEL_WEB, 50)]
 
 
