@@ -141,7 +141,7 @@ class Bodies(Declarations):
             self._forgiven |= _ORPHANS.get(str(self.tokens[start].value), frozenset())
             del self._ends[state[0] :]
             _, self._braces, self._in_procedure, self._one_line = state
-            self._in_object, self._condition = 0, False
+            self._in_object, self._condition, self._end_operands = 0, False, frozenset()
             self.synchronise(start, failure.rewind)
 
     def _blamed(self, failure: Failure) -> Failure:

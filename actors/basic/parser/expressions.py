@@ -64,6 +64,7 @@ class Expressions(Cursor):
         super().__init__(lexed, name, table)
         self._condition = False  # inside the condition of an IF, where a brace opens a block
         self._in_object = 0
+        self._end_operands: frozenset[str] = frozenset()  # clause words of what is being read
         self._large_hole = False  # one was read, whose tokens are not counted in those of the line
 
     @abstractmethod
@@ -218,7 +219,9 @@ class Expressions(Cursor):
                     left = nodes.Member(name.at, left, field, safe)
             elif token.text == "[":
                 opening = self._open()
+                words, self._end_operands = self._end_operands, frozenset()
                 index = self.expression()
+                self._end_operands = words
                 self._close("]", opening)
                 left = nodes.Index(token.at, left, index)
             else:
@@ -255,11 +258,12 @@ class Expressions(Cursor):
         items: list[Expr] = []
         in_object, self._in_object = self._in_object, 0
         condition, self._condition = self._condition, False
+        words, self._end_operands = self._end_operands, frozenset()
         while not self.is_sign(closing):
             items.append(self.expression())
             if not self.take_sign(","):
                 break
-        self._in_object, self._condition = in_object, condition
+        self._in_object, self._condition, self._end_operands = in_object, condition, words
         self._close(closing, opening)
         return tuple(items)
 
@@ -268,13 +272,14 @@ class Expressions(Cursor):
         opening = self._open()
         pairs: list[tuple[str, Expr]] = []
         condition, self._condition = self._condition, False
+        words, self._end_operands = self._end_operands, frozenset()
         self._in_object += 1
         while not self.is_sign("}"):
             pairs.append(self._pair())
             if not self.take_sign(","):
                 break
         self._in_object -= 1
-        self._condition = condition
+        self._condition, self._end_operands = condition, words
         self._close("}", opening)
         return nodes.Object_(at, tuple(pairs))
 
@@ -338,6 +343,7 @@ class Expressions(Cursor):
     def _hole(self, hole: Hole, *, verbatim: bool) -> str | Expr:
         place = (self.tokens, self.index, self.tok, self.brackets, self.nesting, self._in_object, self._condition)
         opened, self.opened = self.opened, []
+        words, self._end_operands = self._end_operands, frozenset()
         self.tokens, self.index, self.tok, self.brackets = hole.tokens, 0, hole.tokens[0], 0
         self._in_object, self._condition = 0, False
         self._large_hole = self._large_hole or len(hole.tokens) > MAX_EXPRESSION_HEIGHT // 10
@@ -354,6 +360,6 @@ class Expressions(Cursor):
             self.notes.append(nodes.Note(failure.problem.at, message, failure.problem.hint))
             return hole.text
         finally:
-            self.opened = opened
+            self.opened, self._end_operands = opened, words
             self.tokens, self.index, self.tok, self.brackets, self.nesting, self._in_object, self._condition = place
         return value

@@ -57,7 +57,6 @@ class Operands(Expressions):
         self.procedures: frozenset[str] = frozenset()  # that the script defines
         self.assigned: frozenset[str] = frozenset()  # names that are plainly variables
         self.functions: frozenset[str] = frozenset()  # built in
-        self._end_operands: frozenset[str] = frozenset()  # clause words of what is being read
 
     def word(self, token: Token) -> Expr:
         word = cast(str, token.value)
