@@ -27,7 +27,7 @@ FOR i = 1 TO rounds
     IF shuffled THEN
         options = shuffle(options)
     ELSE
-        SORT options
+        options = SORT(options)
     END IF
     HEAR answer AS options WITH "**${i}.** ${question.ask}"
     IF answer = question.right THEN
