@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from actors.basic import values
+from actors.basic.analyser import script_name
 from actors.basic.errors import BasicError
 from actors.basic.frames import Run, Trigger, dump, load
 from actors.basic.host import Host, Surroundings
@@ -63,7 +64,7 @@ class BasicActor:
     def __init__(self, limits: Limits | None = None, *, max_program_bytes: int = 128 * 1024 * 1024) -> None:
         self._bots = Bots(limits or Limits(), max_program_bytes)
 
-    def decide(self, turn: Turn, state: BasicState | None) -> BasicState | None | Deciding:
+    def decide(self, turn: Turn, state: BasicState | None) -> BasicState | Deciding | None:
         event = turn.event
         if isinstance(event, RunCancelled):
             return None if state is None else self._cancel(turn, state, str(event.run))
@@ -98,14 +99,18 @@ class BasicActor:
 
     def _begin(self, turn: Turn, event: RunRequested, state: BasicState) -> Deciding:
         session = "" if event.trigger in _WITHOUT_SESSION else event.key
-        trigger = Trigger(event.script.lower(), event.trigger, event.bot, event.channel, event.person, event.message, session)
+        trigger = Trigger(
+            script_name(event.script), event.trigger, event.bot, event.channel, event.person, event.message, session
+        )
         run = Run(event.run, trigger)
         bot = yield from self._bot(event.bot_version)
         if bot is None:
             _tell(turn, run, [], _no_bot(trigger.script))
             return _kept(state)
         machine = self._machine(turn, run, state, bot)
-        return (yield from _stepped(turn, machine, machine.begin(event.script, event.arguments), state, event.bot_version))
+        return (
+            yield from _stepped(turn, machine, machine.begin(event.script, event.arguments), state, event.bot_version)
+        )
 
     def _go_on(self, turn: Turn, state: BasicState, run_id: str, kind: str, number: str = "") -> Deciding | None:
         open_run = state.runs.get(run_id)
@@ -235,7 +240,9 @@ def _kept(state: BasicState) -> BasicState | None:
 
 
 def _no_bot(script: str) -> Failed:
-    return Failed(code="E_NOSCRIPT", message="The version of the bot that this run needs is gone.", script=script, line=0)
+    return Failed(
+        code="E_NOSCRIPT", message="The version of the bot that this run needs is gone.", script=script, line=0
+    )
 
 
 def _tell(turn: Turn, run: Run, acts: list[Act], outcome: Outcome) -> None:

@@ -19,7 +19,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 
 from actors.basic import nodes
-from actors.basic.emit import FILE_PREFIX, call, constant, invoke, load, mapping, placed, store, tuple_of
+from actors.basic.emit import FILE_PREFIX, call, constant, invoke, load, mapping, placed, store, ticked, tuple_of
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.keywords import TABLE
 from actors.basic.keywords.handlers import HANDLERS
@@ -161,7 +161,7 @@ class _Compiler:
         parameters = parameters_of(procedure)
         writer = BodyWriter(self.scopes, procedure.name, parameters, (), procedure.body, framed=False)
         entry: list[ast.stmt] = [
-            placed(ast.Expr(call("next", load("ticks"))), procedure.at),
+            ticked(procedure.at),
             placed(
                 ast.If(
                     ast.Compare(load("d"), [ast.Lt()], [constant(0)]),

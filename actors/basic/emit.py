@@ -22,6 +22,7 @@ __all__ = [
     "placed",
     "same_type",
     "store",
+    "ticked",
     "tuple_of",
     "walrus",
 ]
@@ -84,6 +85,11 @@ def tuple_of(items: Sequence[ast.expr]) -> ast.expr:
 
 def mapping(pairs: Sequence[tuple[str, ast.expr]]) -> ast.expr:
     return ast.Dict([constant(name) for name, _ in pairs], [value for _, value in pairs])
+
+
+def ticked(at: Span) -> ast.stmt:
+    """One step is counted; past the last one an error is raised. (A loop that is left at once is faster than a call.)"""
+    return placed(ast.For(ast.Name("_", ast.Store()), placed(load("ticks"), at), [ast.Break()], []), at)
 
 
 def is_simple(node: ast.expr) -> bool:

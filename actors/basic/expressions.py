@@ -128,7 +128,12 @@ class Expressions:
         if isinstance(node, nodes.Unary) and node.operator == "not":
             return placed(ast.UnaryOp(ast.Not(), self.test(node.operand)), node.at)
         value = self.expr(node)
-        return value if self.kind(node) == "bool" else placed(call("truth", value), node.at)
+        if self.kind(node) == "bool":
+            return value
+        if isinstance(value, ast.Name):
+            return either(same_type(value, "bool"), value, call("truth", value))
+        held = self.fresh()
+        return either(same_type(walrus(held, value), "bool"), load(held), placed(call("truth", load(held)), node.at))
 
     def _expr(self, node: nodes.Node) -> ast.expr:
         match node:
@@ -196,13 +201,23 @@ class Expressions:
         return invoke("M", "named", constant(name))
 
     def _index(self, subject: nodes.Node, index: nodes.Node) -> ast.expr:
-        if isinstance(subject, nodes.Name) and self.is_variable(subject.name) and self.kind(index) == "int":
-            held, place = self.name(subject.name), self.expr(index)
-            inside = ast.Compare(constant(0), [ast.LtE(), ast.Lt()], [place, call("len", held)])
-            quick = ast.BoolOp(ast.And(), [same_type(held, "list"), inside])
-            if is_simple(place):
-                return either(quick, ast.Subscript(held, place, ast.Load()), call("get_index", held, place))
-        return call("get_index", self.expr(subject), self.expr(index))
+        held, place = self.expr(subject), self.expr(index)
+        if not (is_simple(held) and isinstance(subject, nodes.Name | Temporary)):
+            return call("get_index", held, place)
+        kind = same_type(held, "list")
+        tests: list[ast.expr] = [kind]
+        if self.kind(index) != "int":
+            if not is_simple(place):
+                name = self.fresh()
+                tests.insert(0, same_type(walrus(name, place), "int"))
+                place = load(name)
+            else:
+                tests.append(same_type(place, "int"))
+        elif not is_simple(place):
+            return call("get_index", held, place)
+        tests.append(ast.Compare(constant(0), [ast.LtE(), ast.Lt()], [place, call("len", held)]))
+        quick = ast.Subscript(held, place, ast.Load())
+        return either(ast.BoolOp(ast.And(), tests), quick, call("get_index", held, place))
 
     def _method(self, node: nodes.Method) -> ast.expr:
         arguments = [self.expr(argument) for argument in node.arguments]
@@ -353,9 +368,7 @@ class Expressions:
         if bounded:
             return result if test is None else either(test, result, slow)
         held = self.fresh()
-        ordinary = ast.Compare(
-            constant(-_ORDINARY), [ast.Lt(), ast.Lt()], [walrus(held, result), constant(_ORDINARY)]
-        )
+        ordinary = ast.Compare(constant(-_ORDINARY), [ast.Lt(), ast.Lt()], [walrus(held, result), constant(_ORDINARY)])
         both = ordinary if test is None else ast.BoolOp(ast.And(), [test, ordinary])
         return either(both, load(held), slow)
 
@@ -387,7 +400,7 @@ class Expressions:
     def _function(self, name: str, arguments: list[ast.expr]) -> ast.expr:
         function = FUNCTIONS.get(name)
         if function is None:
-            return invoke("M", "no_function", constant(name))
+            return invoke("M", "own_function", constant(name), tuple_of(arguments))
         if not function.minimum <= len(arguments) <= function.maximum:
             return invoke("M", "wrong_count", constant(name))
         return call("f_" + name, *([load("M")] if function.context else []), *arguments)

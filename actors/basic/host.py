@@ -30,10 +30,16 @@ from schemas.conversation import Attachment, Suggestion
 from schemas.dialog import Act, Said, SuggestionAdded
 from schemas.package import BotPackage
 
-__all__ = ["BudgetSpent", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
+__all__ = ["OWN_FUNCTIONS", "BudgetSpent", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
 
-_CHUNK: Final = 1024
+_CHUNK: Final = 8192
 """Steps between two looks at the memory of the process."""
+
+OWN_FUNCTIONS: Final = frozenset({
+    "session_id", "bot_id", "user_id", "error", "is_error", "get_error_message", "log_info", "log_warn", "log_error",
+    "log_debug", "exists",
+})  # fmt: skip
+"""Functions that ask about the run itself; ``exists`` is the compiler's."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _STATM: Final = "/proc/self/statm"
@@ -238,8 +244,26 @@ class Host:
     def missing(self, what: str) -> Any:
         raise BasicError("E_CONFIG", f"{what} is not there yet.")
 
-    def no_function(self, name: str) -> Any:
-        raise BasicError("E_NOFUNC", f"There is no function {name.upper()}.")
+    def own_function(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """A function that asks about the run itself. Raises: BasicError: E_NOFUNC."""
+        first = arguments[0] if arguments else None
+        match name:
+            case "session_id":
+                return self.run.trigger.session
+            case "bot_id":
+                return self.run.trigger.bot
+            case "user_id":
+                return self.run.trigger.person.id
+            case "error" if arguments:
+                return ErrorValue(values.to_text(first))
+            case "is_error" if arguments:
+                return isinstance(first, ErrorValue)
+            case "get_error_message" if arguments:
+                return first.message if isinstance(first, ErrorValue) else ""
+            case "log_info" | "log_warn" | "log_error" | "log_debug":
+                return self.keyword("log", arguments, ())
+            case _:
+                raise BasicError("E_NOFUNC", f"There is no function {name.upper()}.")
 
     def wrong_count(self, name: str) -> Any:
         function = FUNCTIONS[name]
@@ -323,6 +347,7 @@ class Host:
         if name == "err":
             return 0 if error is None else CODES.get(error.code, 0)  # type: ignore[call-overload]
         return "" if error is None else error.message
+
 
 def _resident() -> int:
     """Bytes of memory of the process; 0 where the system does not tell."""

@@ -14,6 +14,7 @@ from types import GeneratorType
 from typing import Any, Final
 
 from actors.basic import values
+from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError
 from actors.basic.frames import Activation, Frame, Run
@@ -235,9 +236,3 @@ class Machine:
         kept.update(bind(self.host, program, arguments))
         shared = {name: kept.pop(name) for name in program.shared if name in kept}
         self.run.stack.append(Activation(name, program.digest, [Frame("", 0, kept)], shared))
-
-
-def script_name(target: str) -> str:
-    """The stem that a script is known by: ``CALL "tools/Other.bas"`` means ``other``."""
-    name = target.strip().replace("\\", "/").rsplit("/", 1)[-1].lower()
-    return name.removesuffix(".bas")

@@ -13,6 +13,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from actors.basic.analyser import script_name
 from actors.basic.compiler import Program, compile_tree, program_hash
 from actors.basic.errors import BasicError, ScriptErrors
 from actors.basic.limits import Limits
@@ -36,7 +37,9 @@ class Bot:
         zone: of its clock: ``timezone`` of the configuration, UTC if that is none.
     """
 
-    def __init__(self, package: BotPackage, limits: Limits, programs: WeakValueDictionary[tuple[str, str], Program]) -> None:
+    def __init__(
+        self, package: BotPackage, limits: Limits, programs: WeakValueDictionary[tuple[str, str], Program]
+    ) -> None:
         self.package = package
         self.settings = {name.strip().lower(): value for name, value in package.config.items()}
         self.zone = _zone(self.settings.get("timezone", ""))
@@ -44,10 +47,11 @@ class Bot:
         self.weight = _BASE_WEIGHT + _WEIGHT * sum(map(len, package.scripts.values()))
         self._shared = programs
         self._programs: dict[str, Program | None] = {}
+        self._names = {script_name(name): name for name in package.scripts}
 
     def program(self, name: str) -> Program | None:
         """
-        The script of that name (lower case), None if there is none.
+        The script of that name as ``script_name`` gives it, None if there is none.
 
         Raises: BasicError: E_NOSCRIPT, it does not compile; such a package is not published.
         """
@@ -58,9 +62,9 @@ class Bot:
             return found
 
     def _compiled(self, name: str) -> Program | None:
-        source = self.package.scripts.get(name)
-        if source is None:
+        if name not in self._names:
             return None
+        source = self.package.scripts[self._names[name]]
         key = (name, program_hash(source))
         program = self._shared.get(key)
         if program is None:

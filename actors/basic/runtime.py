@@ -9,7 +9,7 @@ from typing import Any, Final
 from actors.basic import values
 from actors.basic.errors import BasicError
 from actors.basic.functions import FUNCTIONS
-from actors.basic.values import MAX_TEXT, METERED, grown, to_number, truth
+from actors.basic.values import MAX_ITEMS, MAX_TEXT, METERED, grown, to_number, truth
 
 __all__ = ["NAMESPACE"]
 
@@ -31,7 +31,7 @@ def kept(value: object) -> object:
 
 
 def push(items: object, new: object) -> None:
-    if type(items) is list and len(items) < METERED:
+    if type(items) is list and len(items) < MAX_ITEMS:
         items.append(kept(new))
         return
     FUNCTIONS["push"].call(items, kept(new))
@@ -106,11 +106,15 @@ _VALUES: Final = (
 
 NAMESPACE: Final[dict[str, Any]] = {
     **{name: getattr(values, name) for name in _VALUES},
-    **{each.__name__: each for each in (fit, push, set_member, set_index, number, stride, within, count, limited, xor)},
-    **{each.__name__: each for each in (type, int, str, list, len, zip, next)},
+    **{
+        each.__name__: each
+        for each in (fit, kept, push, set_member, set_index, number, stride, within, count, limited, xor)
+    },
+    **{each.__name__: each for each in (type, bool, int, str, list, len, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},
     "Exception": Exception,
     "MAX_TEXT": MAX_TEXT,
+    "MAX_ITEMS": MAX_ITEMS,
     "__builtins__": {},
 }
 """Globals of every compiled program."""

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from actors.basic import nodes
 from actors.basic.functions import FUNCTIONS
+from actors.basic.host import OWN_FUNCTIONS
 from actors.basic.walk import children, nodes_of
 
 __all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
 
 LISTS_IN_PLACE: Final = frozenset({"append", "push"})
 """Keywords whose first operand is a place, which gets a list if it is null."""
-
 
 
 def root_name(target: nodes.Node) -> str | None:
@@ -128,7 +128,7 @@ class Scopes:
             case nodes.Keyword(phrase=phrase):
                 return self.suspends_keyword(phrase)
             case nodes.Call(name=name):
-                return name not in self.procedures and name not in FUNCTIONS and name != "exists"
+                return name not in self.procedures and name not in FUNCTIONS and name not in OWN_FUNCTIONS
             case _:
                 return False
 

@@ -16,9 +16,21 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from actors.basic import nodes
-from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
+from actors.basic.emit import (
+    call,
+    constant,
+    either,
+    invoke,
+    is_simple,
+    load,
+    mapping,
+    placed,
+    same_type,
+    store,
+    ticked,
+    tuple_of,
+)
 from actors.basic.expressions import Expressions, Temporary
-from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
 from actors.basic.scopes import LISTS_IN_PLACE, Scopes, root_name
 from actors.basic.walk import children, nodes_of
@@ -238,7 +250,21 @@ class BodyWriter:
             self.out.append(ast.If(ast.Compare(load(name), [ast.Is()], [constant(None)]), made, []))
         else:
             held = self.ex.expr(place)
-        self._effect(call("push", held, self.ex.expr(item)), keyword.at)
+        new = self.ex.fresh()
+        self.out.append(placed(store(new, self.ex.expr(item)), item.at))
+        there = self.ex.fresh()
+        self.out.append(placed(store(there, held), keyword.at))
+        quick = ast.BoolOp(ast.And(), [
+            same_type(load(there), "list"),
+            ast.Compare(call("len", load(there)), [ast.Lt()], [load("MAX_ITEMS")]),
+        ])  # fmt: skip
+        added = either(same_type(load(new), "str"), call("kept", load(new)), load(new))
+        self.out.append(placed(ast.If(
+            quick,
+            [ast.Expr(invoke(there, "append", added))],
+            [placed(ast.Expr(call("push", load(there), load(new))), keyword.at)],
+        ), keyword.at))  # fmt: skip
+        self._succeeded()
 
     # --- assignment -------------------------------------------------------------------------------------------------
 
@@ -265,12 +291,12 @@ class BodyWriter:
         tail.reverse()
         if not (isinstance(first, nodes.Name) and first.name == name):
             return False
-        if len(tail) == 1 and self.ex.kind(tail[0]) in ("int", "float"):
+        if len(tail) == 1 and isinstance(tail[0], nodes.Literal_) and not isinstance(tail[0].value, str):
             return False
         variable = "v_" + name
         held: list[nodes.Node] = []
         for part in tail:
-            if isinstance(part, nodes.Literal_):
+            if isinstance(part, nodes.Literal_) or (isinstance(part, nodes.Name) and self.ex.is_variable(part.name)):
                 held.append(part)
                 continue
             kept = Temporary(part.at, self.ex.fresh())
@@ -307,10 +333,22 @@ class BodyWriter:
                 held = self.ex.fresh()
                 self.out.append(placed(store(held, value), at))
                 self._root_created(subject)
-                changed = call("set_index", self.ex.expr(subject), self.ex.expr(index), load(held))
-                self.out.append(placed(ast.Expr(placed(changed, at)), at))
+                self._set_index(self.ex.expr(subject), self.ex.expr(index), held, at)
             case _:
                 raise TypeError(f"cannot assign to {target!r}")
+
+    def _set_index(self, subject: ast.expr, index: ast.expr, value: str, at: nodes.Span) -> None:
+        changed: ast.stmt = placed(ast.Expr(placed(call("set_index", subject, index, load(value)), at)), at)
+        if is_simple(subject) and is_simple(index):
+            quick = ast.BoolOp(ast.And(), [
+                same_type(subject, "list"),
+                same_type(index, "int"),
+                ast.Compare(constant(0), [ast.LtE(), ast.Lt()], [index, call("len", subject)]),
+                ast.Compare(call("type", load(value)), [ast.IsNot()], [load("str")]),
+            ])  # fmt: skip
+            place = ast.Subscript(subject, index, ast.Store())
+            changed = ast.If(quick, [ast.Assign([place], load(value))], [changed])
+        self.out.append(placed(changed, at))
 
     def _root_created(self, subject: nodes.Expr) -> None:
         if isinstance(subject, nodes.Name) and self.ex.is_variable(subject.name):
@@ -429,12 +467,10 @@ class BodyWriter:
         leave = ast.If(ast.UnaryOp(ast.Not(), going), [ast.Break()], [])
         before: list[ast.stmt] = [moved, leave, self._ticked(statement.at), store(begun, constant(True))]
         before.append(store(variable, load(first)))
-        self._python_loop(
-            "for", lambda body: ast.While(constant(True), body, []), statement.body, statement.at, before
-        )
+        self._python_loop("for", lambda body: ast.While(constant(True), body, []), statement.body, statement.at, before)
 
     def _ticked(self, at: nodes.Span) -> ast.stmt:
-        return placed(ast.Expr(placed(call("next", load("ticks")), at)), at)
+        return ticked(at)
 
     def _tick(self, at: nodes.Span) -> None:
         self.out.append(self._ticked(at))
@@ -447,27 +483,32 @@ class BodyWriter:
         at = statement.at
         after: list[ast.stmt] = []
         if statement.after is not None:
-            if any(isinstance(node, nodes.Leave) and node.what == "continue" for s in statement.body for node in nodes_of(s)):
+            if any(
+                isinstance(node, nodes.Leave) and node.what == "continue"
+                for s in statement.body
+                for node in nodes_of(s)
+            ):
                 # CONTINUE must come to the test at the end: it is made at the head of every turn but the first.
                 self._plain_tested_late(statement)
                 return
             leave = self._condition(statement.after, negate=True)
             after = [placed(ast.If(leave, [ast.Break()], []), statement.after[0].at)]
         test = None if statement.before is None else self._condition(statement.before)
-        if test is None or isinstance(test, ast.Constant) and test.value is True:
+        if test is None or (isinstance(test, ast.Constant) and test.value is True):
             ticks = placed(load("ticks"), at)
             blank = ast.Name("_", ast.Store())
             self._python_loop(
                 statement.kind, lambda body: ast.For(blank, ticks, body, []), statement.body, at, after=after
             )
             return
-        condition = test
+        # Not "while condition": CPython 3.11 specialises code only at unconditional jumps back.
+        leave = placed(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Break()], []), at)
         self._python_loop(
             statement.kind,
-            lambda body: ast.While(condition, body, []),
+            lambda body: ast.While(constant(True), body, []),
             statement.body,
             at,
-            [self._ticked(at)],
+            [leave, self._ticked(at)],
             after,
         )
 
@@ -727,7 +768,9 @@ class BodyWriter:
                 self._lower_tail(called)
             case nodes.Do(expression=expression):
                 self._do(self.reduce(expression), statement.at)
-                if any(isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression)):
+                if any(
+                    isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression)
+                ):
                     self._succeeded()
             case nodes.Assign():
                 self._lower_assign(statement)
@@ -745,9 +788,7 @@ class BodyWriter:
     def _lower_tail(self, called: nodes.CallScript) -> None:
         arguments = self.reduce_all(called.arguments)
         given = tuple_of([self.ex.expr(argument) for argument in arguments])
-        self.out.append(
-            placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given])), called.at)
-        )
+        self.out.append(placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given])), called.at))
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
         value = statement.value
@@ -971,7 +1012,9 @@ class BodyWriter:
                 given = tuple_of([self.ex.expr(argument) for argument in self.reduce_all(node.arguments)])
                 return self._suspended(Op.SCRIPT, [constant("()" + name), given], node.at)
             case nodes.Sql():
-                return self._suspended(Op.KEYWORD, [constant("select"), tuple_of([constant(node.text)]), tuple_of([])], node.at)
+                return self._suspended(
+                    Op.KEYWORD, [constant("select"), tuple_of([constant(node.text)]), tuple_of([])], node.at
+                )
             case nodes.Keyword():
                 return self._suspend_keyword(node)
             case _:
@@ -998,9 +1041,7 @@ class BodyWriter:
         kept += [(name, load(name)) for name in dict.fromkeys([*self.states, *self.alive])]
         if self.scopes.uses_on_error:
             kept.append((MODE, load("m")))
-        self.out.append(
-            placed(ast.Return(tuple_of([constant(op), constant(following), mapping(kept), *payload])), at)
-        )
+        self.out.append(placed(ast.Return(tuple_of([constant(op), constant(following), mapping(kept), *payload])), at))
         self._place(following)
         held = self._temporary(at)
         self.out.append(store(held.name, load("value")))
@@ -1063,8 +1104,6 @@ class BodyWriter:
             self.out.append(store(result.name, self.ex.expr(self.reduce(node.otherwise))))
         self._go_to(end)
         return result
-
-
 
 
 def _last_statements(body: nodes.Body) -> Iterator[nodes.Statement]:
