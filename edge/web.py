@@ -51,7 +51,6 @@ __all__ = ["WebChat"]
 log = structlog.get_logger()
 
 # Close codes, RFC 6455 section 7.4.1 and the IANA registry beside it.
-NORMAL: Final = 1000
 POLICY: Final = 1008
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013

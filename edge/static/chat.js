@@ -25,6 +25,7 @@ const outgoing = new Map(); // client id -> element, until it has a number
 let first = Infinity; // the lowest number shown
 let typingTimer = 0;
 let streaming = null; // {turn, parts, box}
+let gone = false; // there is no such bot any more
 
 // --- showing what is said --------------------------------------------------------------------------------------------
 
@@ -218,6 +219,7 @@ on("state", ({ state, seconds }) => {
   const spoken = state === "waiting" || state === "connecting" ? words.offline : words[state];
   if (find("spoken-state").textContent !== spoken) find("spoken-state").textContent = spoken;
   if (state !== "online") typingShown(false);
+  if (state === "closed" && !gone) notice(words.refused, true);
   for (const box of outgoing.values()) sendingState(box, state === "online" ? words.sending : words.kept);
 });
 
@@ -272,8 +274,10 @@ on("delta", streamed);
 on("refused", ({ code, message }) => {
   if (code === "rate_limited") notice(words.slowDown, true);
   else if (code === "unavailable") notice(words.unavailable, true);
-  else if (code === "not_found") notice(words.notFound, true);
-  else if (code === "unauthorized") return; // the welcome before it has said that this is a new conversation
+  else if (code === "not_found") {
+    gone = true;
+    notice(words.notFound, true);
+  } else if (code === "unauthorized") return; // the welcome before it has said that this is a new conversation
   else notice(message, true);
 });
 
