@@ -12,7 +12,7 @@ from actors.basic import nodes
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE, KeywordTable
-from actors.basic.lexer import MAX_PROBLEMS, NEWLINE, SIGN, WORD, Token, lex
+from actors.basic.lexer import MAX_PROBLEMS, MAX_TOKENS, NEWLINE, SIGN, WORD, Token, lex
 from actors.basic.parser.cursor import MAX_BLOCK_DEPTH, MAX_EXPRESSION_HEIGHT, MAX_NESTING, RESERVED
 from actors.basic.parser.statements import Statements
 
@@ -30,6 +30,8 @@ def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Scrip
     Raises: ScriptErrors: with every problem of the file, in order of the text.
     """
     lexed = lex(source, name, table)
+    if len(lexed.tokens) >= MAX_TOKENS:
+        raise ScriptErrors(lexed.problems)  # reading on would only cost time
     reader = Statements(lexed, name, table)
     reader.procedures, reader.assigned = _names(lexed.tokens)
     reader.functions = frozenset(FUNCTIONS)
