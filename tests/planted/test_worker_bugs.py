@@ -10,6 +10,7 @@ import pytest
 from planted import worker_bugs as bugs
 from simulation.crew import Counter, deaths_until_it_lives, said, shown, to_session
 from simulation.faults import Faults
+from simulation.office import Model, Office
 from simulation.test_simulation import PAUSES, actors, chatter, chattered, expected, talk
 from simulation.virtual import run
 from simulation.world import check, check_exactly_once, simulate
@@ -18,7 +19,6 @@ from bus.errors import BusUnavailable
 from bus.memory import Disk, MemoryBus, MemorySubscription
 from bus.protocol import Batch, Outgoing, Turns
 from bus.worker import Options, run_worker
-from tests.bus.test_worker_performers import Model, Office
 
 SEEDS = 12
 
