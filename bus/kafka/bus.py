@@ -171,14 +171,15 @@ class KafkaBus:
         )
         await self._members.join(subscription)
         self._subscriptions.add(subscription)
-        try:
-            work = subscription.work() if member is None else [*subscription.work(), member.run()]
-            async with beside(*work):
+        work = subscription.work() if member is None else [*subscription.work(), member.run()]
+        async with beside(*work):
+            try:
                 yield subscription
-        finally:
-            self._subscriptions.discard(subscription)
-            subscription.closed = True
-            await self._leave(subscription)
+            finally:
+                # Before the clients are closed, which may take seconds: others can take over at once.
+                self._subscriptions.discard(subscription)
+                subscription.closed = True
+                await self._leave(subscription)
 
     async def _leave(self, subscription: KafkaSubscription) -> None:
         """What its turns decided goes to the log first, so that the next owner finds nothing left behind."""
