@@ -31,7 +31,18 @@ from bus.kafka.background import EndedError, unending
 from bus.postgres.database import open_database
 from bus.postgres.log import declare_topics
 from bus.postgres.store import Store
-from bus.protocol import Advance, Claim, Delivery, Outgoing, Record, StateWrite, Subscription, Turns, Undecodable
+from bus.protocol import (
+    Advance,
+    Claim,
+    Delivery,
+    Outgoing,
+    Record,
+    StateWrite,
+    Stored,
+    Subscription,
+    Turns,
+    Undecodable,
+)
 from schemas.conversation import PersonTyping
 from schemas.envelope import Event, Origin
 from schemas.topics import SCHEDULE, SESSION, TOPICS, Topic, partition_of
@@ -222,11 +233,34 @@ async def drop_before(kafka: KafkaServer, offsets: dict[TopicPartition, int]) ->
 class TestKafkaBus(BusConformance):
     """``world`` is the module's."""
 
+    # What each process has decided it publishes by itself, so between two that both hold a partition to be theirs there
+    # is no order of arrival. Who takes it over in earnest publishes first what the other left.
+
+    async def test_who_lost_a_partition_changes_nothing(self, world: World) -> None:
+        bus, other = await world.open(), await world.open()
+        partition = partition_of("a", 8)
+
+        def turns(begin: int, end: int, version: int) -> Turns:
+            return Turns(
+                "actor",
+                SESSION,
+                [Advance(partition, begin, end)],
+                [StateWrite("a", version, b"%d" % end)],
+                outgoing=to(SCHEDULE, said("a", end)),
+            )
+
+        await bus.commit(turns(0, 5, 1))
+        for begin, end in ((0, 5), (0, 7), (4, 6), (6, 9)):
+            with pytest.raises(PartitionLost) as caught:
+                await other.commit(turns(begin, end, 2))
+            assert caught.value.partition == partition
+        await other.commit(turns(5, 6, 2))
+        with pytest.raises(PartitionLost):
+            await bus.commit(turns(5, 6, 2))
+        assert await bus.load("actor", ["a"]) == {"a": Stored(2, b"6")}
+        assert {d.event.index for d in await everything(bus, SCHEDULE, 2)} == {5, 6}  # type: ignore[union-attr]
+
     async def test_of_two_owners_one_commits(self, world: World) -> None:
-        """
-        What each decided is published by itself, so between two that both hold a partition to be theirs there is no
-        order; who takes it over in earnest publishes what the other left first.
-        """
         buses = [await world.open(), await world.open()]
         for round_ in range(10):
             event = said("a", round_)
