@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import click
 
 from botswain.errors import Problem
+from botswain.terminal import paint, show
 
 __all__ = ["cli", "main"]
 
@@ -111,9 +112,15 @@ def cli() -> None:
 
 
 def _problems(error: BaseException) -> Iterator[Problem]:
-    """Every ``Problem`` in *error*; the groups that task groups make are opened."""
+    """What there is to tell people in *error*; the groups that task groups make are opened."""
+    from bus.errors import BusUnavailable, SchemaMismatch
+
     if isinstance(error, Problem):
         yield error
+    elif isinstance(error, SchemaMismatch):
+        yield Problem(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    elif isinstance(error, BusUnavailable):
+        yield Problem(f"{error}.", "Is the address right, and does the server run? `botswain doctor` looks at it.")
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _problems(inner)
@@ -127,12 +134,12 @@ def main() -> None:
         # whoever read us has enough; Python would complain again when it flushes at exit
         sys.stderr.close()
         raise SystemExit(1) from None
-    except (Problem, BaseExceptionGroup) as error:
+    except Exception as error:
         found = list(_problems(error))
         if not found:
             raise
         for problem in found:
-            click.echo(click.style("Error: ", fg="red", bold=True) + problem.message, err=True)
+            show(paint("Error: ", err=True, fg="red", bold=True) + problem.message, err=True)
             if problem.advice:
-                click.echo(problem.advice, err=True)
+                show(problem.advice, err=True)
         raise SystemExit(found[0].exit_code) from None

@@ -91,6 +91,15 @@ def test_an_unknown_setting_is_wrong_usage() -> None:
     assert "BOTSWAIN_PROT is no setting. Did you mean BOTSWAIN_PORT?" in found.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "worker", "edge", "migrate", "topics"])
+def test_a_database_that_is_not_there_is_a_plain_message(command: str) -> None:
+    found = botswain(command, BOTSWAIN_POSTGRES_URL="postgresql://u:hunter22@127.0.0.1:1/d", BOTSWAIN_PORT="0")
+    assert found.returncode == 1
+    assert "PostgreSQL cannot be reached" in found.stderr
+    assert "Traceback" not in found.stderr
+    assert "hunter22" not in found.stderr
+
+
 def test_settings_are_listed_without_secrets() -> None:
     found = botswain("doctor", "--settings", "--json", BOTSWAIN_SECRET="swordfish-swordfish")
     rows = {row["variable"]: row for row in json.loads(found.stdout)}
