@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import GeneratorType
@@ -76,7 +76,7 @@ class DeciderRunner:
 
     Args:
         listener: told what is ours, and of every batch after its commit.
-        most: own at most this many partitions.
+        lanes: so many runners of this actor share the memory for states.
     """
 
     def __init__(
@@ -85,15 +85,15 @@ class DeciderRunner:
         actor: Decider[Any],
         *,
         listener: Listener | None = None,
-        most: int | None = None,
+        lanes: int = 1,
     ) -> None:
         self.positions: dict[int, int] = {}  # of the partitions that are ours
         self._around = surroundings
         self._actor = actor
         self._listener = listener
-        self._most = most
         self._codec = StateCodec(actor.state)
-        self._states = StateCache(surroundings.options.max_states, surroundings.options.max_state_bytes)
+        limits = surroundings.options
+        self._states = StateCache(limits.max_states // lanes, limits.max_state_bytes // lanes)
         self._suspects: dict[int, tuple[int, datetime]] = {}
         self._tells_itself = TurnFailed in TOPIC_EVENTS.get(actor.topic, (TurnFailed,))
 
@@ -105,7 +105,7 @@ class DeciderRunner:
         try:
             while not around.stop.requested:
                 try:
-                    async with self._subscribe() as subscription:
+                    async with around.bus.subscribe(self._actor.topic, group=self._actor.name) as subscription:
                         while not around.stop.requested:
                             batch = await self._take(subscription)
                             await self._own(subscription, batch)
@@ -118,9 +118,6 @@ class DeciderRunner:
                     self._forget(list(self.positions))
         finally:
             around.idle.end()
-
-    def _subscribe(self) -> AbstractAsyncContextManager[Subscription]:
-        return self._around.bus.subscribe(self._actor.topic, group=self._actor.name, most=self._most)
 
     async def _take(self, subscription: Subscription) -> Batch:
         """The next batch; an empty one when it is time to stop."""

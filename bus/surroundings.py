@@ -47,7 +47,7 @@ class Options:
         batch: most events in one transaction.
         lanes: how many batches of a decider are under way at once, on different partitions: one decides while another
             is committed.
-        max_states, max_state_bytes: decoded states kept in memory, per lane.
+        max_states, max_state_bytes: decoded states kept in memory, per decider.
         max_resource_bytes: bot packages and programs kept in memory.
         max_attempts: an event that was tried this often in a process that then died is set aside.
         max_parked: most events that wait in one blocked conversation; what is beyond is set aside.
@@ -61,7 +61,7 @@ class Options:
     batch: int = 256
     lanes: int = 2
     max_states: int = 10_000
-    max_state_bytes: int = 64 * MIB
+    max_state_bytes: int = 128 * MIB
     max_resource_bytes: int = 64 * MIB
     max_attempts: int = 3
     max_parked: int = 1000

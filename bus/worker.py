@@ -104,8 +104,6 @@ def _runs(around: Surroundings, actor: Decider[Any] | Performer) -> list[Corouti
     if decider.topic == SCHEDULE:
         timers = TimerService(around)
         return [DeciderRunner(around, decider, listener=timers).run(), timers.run()]
-    # Several readers that share the partitions: while the batch of one is committed, another decides.
-    partitions = _PARTITIONS.get(decider.topic, 1)
-    lanes = min(around.options.lanes, partitions)
-    most = -(-partitions // lanes) if lanes > 1 else None
-    return [DeciderRunner(around, decider, most=most).run() for _ in range(lanes)]
+    # Several members of the group, which share the partitions: while the batch of one is committed, another decides.
+    lanes = min(around.options.lanes, _PARTITIONS.get(decider.topic, 1))
+    return [DeciderRunner(around, decider, lanes=lanes).run() for _ in range(lanes)]
