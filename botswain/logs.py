@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Any, Final, Literal
 
 import structlog
 
-__all__ = ["configure_logging", "wants_colours"]
+from botswain.terminal import wants_colours
+
+__all__ = ["configure_logging"]
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # Libraries that tell at info what we tell ourselves.
@@ -20,11 +21,6 @@ QUIET: Final = ("uvicorn", "uvicorn.access", "watchfiles", "aiokafka", "asyncio"
 _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
 )
-
-
-def wants_colours(stream: Any) -> bool:
-    """Colours on a terminal only, and not where https://no-color.org says no."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def configure_logging(level: str, format_: Literal["auto", "console", "json"]) -> None:

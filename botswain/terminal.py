@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from botswain.logs import wants_colours
-from botswain.packages import Draft
+if TYPE_CHECKING:
+    from botswain.packages import Draft
 
-__all__ = ["paint", "show", "show_faults"]
+__all__ = ["paint", "show", "show_faults", "wants_colours"]
+
+
+def wants_colours(stream: Any) -> bool:
+    """Colours on a terminal only, and not where https://no-color.org says no."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, *, err: bool = False, **style: Any) -> str:
