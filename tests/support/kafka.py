@@ -299,7 +299,9 @@ def require_kafka() -> None:
 
 
 def _main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does, and the server with it
+    # `kill` ends it as Ctrl-C does, and the server with it; shells start what is in the background deaf to Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with kafka_server() as server:
         print(server.bootstrap, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
