@@ -19,8 +19,8 @@ __all__ = ["attributes", "decode", "encode"]
 
 
 def encode(event: Event) -> Record:
-    """The record of *event*."""
-    return Record(event.key, event.type, event.__pydantic_serializer__.to_json(event))
+    """The record of *event*. Fields that are null are left out: they are the defaults."""
+    return Record(event.key, event.type, event.__pydantic_serializer__.to_json(event, exclude_none=True))
 
 
 def decode(record: Record) -> Event | Undecodable:

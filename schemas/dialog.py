@@ -128,7 +128,7 @@ class AwaitsAnswer(Value):
     """The run waits in HEAR: the next message of the person is its answer."""
 
     kind: Literal["awaits_answer"] = "awaits_answer"
-    deadline_at: AwareDatetime | None
+    deadline_at: AwareDatetime | None = None
     secret: bool = Field(default=False, description="the answer is kept out of transcript, history and logs")
 
 
