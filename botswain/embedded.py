@@ -16,6 +16,7 @@ import asyncio
 import fcntl
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
@@ -582,8 +583,12 @@ class _StillInUse(Exception):  # noqa: N818
 
 
 def _socket_place(home: Home) -> Path:
-    """A directory whose path leaves room for the socket's name, closed to others."""
-    if len(os.fsencode(home.path / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
+    """
+    A directory closed to others, whose path leaves room for the socket's name and has nothing in it that a setting of
+    the server or an address of a driver would take for its own (both take lists, with commas).
+    """
+    plain = re.fullmatch(r"[A-Za-z0-9/._+-]+", str(home.path))
+    if plain and len(os.fsencode(home.path / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
         return home.path
     place = Path(tempfile.mkdtemp(prefix="botswain-", dir="/tmp"))
     home.own(place)
@@ -612,5 +617,5 @@ async def embedded_postgres(data: Path) -> AsyncIterator[EmbeddedPostgres]:
     finally:
         if server._pid:
             await server.stop()
-        if socket != home.path:
-            shutil.rmtree(socket, ignore_errors=True)
+        for place in {socket, server.socket} - {home.path}:  # an adopted server has another one
+            shutil.rmtree(place, ignore_errors=True)

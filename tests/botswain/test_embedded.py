@@ -161,8 +161,9 @@ async def test_a_database_of_another_major_version_is_refused_untouched(data: Pa
         assert [file.name for file in home.data.iterdir()] == ["PG_VERSION"]
 
 
-async def test_a_long_path_gets_its_socket_elsewhere(data: Path) -> None:
-    deep = data / ("a" * 60) / ("b" * 60)
+@pytest.mark.parametrize("name", ["a" * 60 + "/" + "b" * 60, 'o\'brien, and "sons" 100%', "dados à mão"])
+async def test_a_long_or_odd_path_gets_its_socket_elsewhere(data: Path, name: str) -> None:
+    deep = data / name
     with lock_data(deep):
         async with embedded_postgres(deep) as server:
             assert server.socket != server.home.path
