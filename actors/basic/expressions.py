@@ -406,6 +406,9 @@ class Expressions:
         return call("f_" + name, *([load("M")] if function.context else []), *arguments)
 
     def _keyword(self, node: nodes.Keyword) -> ast.expr:
+        member = self.scopes.read_member(node)
+        if member is not None:
+            return self.expr(member)
         row = TABLE.get(node.phrase)
         if row is not None and row.function is not None:
             return self._function(row.function, [self.expr(argument) for argument in node.arguments])

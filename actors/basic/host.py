@@ -329,7 +329,12 @@ class Host:
             return on_error
         if mode >= 2:
             self.resume(error)
-            next(self.ticks)
+            known = self.fault(error)
+            try:
+                next(self.ticks)
+            except BudgetSpent as spent:
+                spent.line, spent.script = known.line, known.script
+                raise
             return mode - 2
         if mode == 1 and on_resume >= 0:
             self.resume(error)

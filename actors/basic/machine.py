@@ -131,6 +131,8 @@ class Machine:
                         value = yield from value
                 except BasicError as raised:
                     error = host.fault(raised)
+                    if op == Op.TAIL and not error.line:
+                        error.line, error.script = left[3], activation.script
                     continue
                 if isinstance(value, Wait):
                     return self._suspend(value)
@@ -154,8 +156,8 @@ class Machine:
         else:
             # The script says nothing more: the one that it calls takes its place.
             self._check_script(left[1])
-            self.run.stack.pop()
             next(self.host.ticks)
+            self.run.stack.pop()
             self._enter_script(left[1], left[2])
         return None
 

@@ -63,12 +63,12 @@ def _default(host: Host, parameter: nodes.Param) -> Any:
 def _coerced(host: Host, parameter: nodes.Param, value: Any) -> Any:
     kind = parameter.type
     if kind in ("integer", "int"):
-        number = values.to_number(value) if not isinstance(value, bool) else None
-        if number is None or number != number or number % 1:
+        number = _number(value)
+        if number is None or number % 1:
             raise _unfit(parameter, "a whole number")
         return int(number)
     if kind in ("number", "float", "double", "decimal"):
-        number = values.numeric(value) if isinstance(value, str) else values.to_number(value)
+        number = _number(value)
         if number is None:
             raise _unfit(parameter, "a number")
         return number
@@ -81,6 +81,11 @@ def _coerced(host: Host, parameter: nodes.Param, value: Any) -> Any:
     if kind == "enum":
         return _choice(parameter, value)
     return value if kind in ("file", "image", "audio", "qrcode") and isinstance(value, File) else to_text(value)
+
+
+def _number(value: Any) -> int | float | None:
+    number = values.numeric(value) if isinstance(value, str) else value
+    return number if type(number) in (int, float) and number == number and abs(number) != float("inf") else None
 
 
 def _heard(host: Host, parameter: nodes.Param, value: Any) -> Any:

@@ -23,7 +23,7 @@ def fit(text: str) -> str:
     return text
 
 
-def kept(value: object) -> object:
+def counted(value: object) -> object:
     """A value that goes into a list or object, where it lives on: a long text is counted once more."""
     if type(value) is str and len(value) > METERED:
         grown(len(value))
@@ -32,20 +32,20 @@ def kept(value: object) -> object:
 
 def push(items: object, new: object) -> None:
     if type(items) is list and len(items) < MAX_ITEMS:
-        items.append(kept(new))
+        items.append(counted(new))
         return
-    FUNCTIONS["push"].call(items, kept(new))
+    FUNCTIONS["push"].call(items, counted(new))
 
 
 def set_member(subject: object, name: str, value: object) -> None:
-    values.set_member(subject, name, kept(value))
+    values.set_member(subject, name, counted(value))
 
 
 def set_index(subject: object, index: object, value: object) -> None:
     if type(subject) is list and type(index) is int and 0 <= index < len(subject):
-        subject[index] = kept(value)
+        subject[index] = counted(value)
         return
-    values.set_index(subject, index, kept(value))
+    values.set_index(subject, index, counted(value))
 
 
 def number(value: object) -> Number:
@@ -108,7 +108,7 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{name: getattr(values, name) for name in _VALUES},
     **{
         each.__name__: each
-        for each in (fit, kept, push, set_member, set_index, number, stride, within, count, limited, xor)
+        for each in (fit, counted, push, set_member, set_index, number, stride, within, count, limited, xor)
     },
     **{each.__name__: each for each in (type, bool, int, str, list, len, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},

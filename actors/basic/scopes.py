@@ -44,6 +44,8 @@ def _bound(node: nodes.Node) -> Iterator[str]:
             name = root_name(first)
             if name is not None:
                 yield name
+        case nodes.Keyword(phrase="set", arguments=(nodes.Name(name=name), _)):
+            yield name
         case _:
             pass
 
@@ -125,12 +127,32 @@ class Scopes:
         match node:
             case nodes.Hear() | nodes.CallScript() | nodes.Sql():
                 return True
+            case nodes.Keyword(phrase="set", arguments=(nodes.Name(), _)):
+                return False
             case nodes.Keyword(phrase=phrase):
+                if self.read_member(node) is not None:
+                    return False
                 return self.suspends_keyword(phrase)
-            case nodes.Call(name=name):
-                return name not in self.procedures and name not in FUNCTIONS and name not in OWN_FUNCTIONS
+            case nodes.Call():
+                return self.calls_script(node)
             case _:
                 return False
+
+    def read_member(self, node: nodes.Keyword) -> nodes.Expr | None:
+        """``GET "order.total"`` where ``order`` is a variable: what it reads."""
+        match node:
+            case nodes.Keyword(phrase="get", arguments=(nodes.Literal_(value=str(text)),)):
+                name, *path = text.strip().split(".")
+                if path and name.lower() in self.variables and all(part.isidentifier() for part in path):
+                    read: nodes.Expr = nodes.Name(node.at, name.lower())
+                    for part in path:
+                        read = nodes.Member(node.at, read, part)
+                    return read
+        return None
+
+    def calls_script(self, node: nodes.Call) -> bool:
+        """``other(x)`` that is neither a procedure nor a function: another script, if there is one."""
+        return node.name not in self.procedures and node.name not in FUNCTIONS and node.name not in OWN_FUNCTIONS
 
     def _calls_framed(self, node: nodes.Node) -> bool:
         return isinstance(node, nodes.Call) and node.name in self.framed

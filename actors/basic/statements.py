@@ -229,11 +229,21 @@ class BodyWriter:
             if expression.phrase in LISTS_IN_PLACE and len(expression.arguments) == 2 and not expression.clauses:
                 self._append(expression)
                 return
+            if expression.phrase == "set" and isinstance(expression.arguments[0], nodes.Name):
+                expression = self._set_by_name(expression, expression.arguments[0])
             row = TABLE.get(expression.phrase)
             clears = row is not None and row.effect in "smqw" and expression.phrase != "clear error"
             self._effect(self.ex.expr(expression), at, clears)
             return
         self._effect(self.ex.expr(expression), at)
+
+    def _set_by_name(self, keyword: nodes.Keyword, name: nodes.Name) -> nodes.Keyword:
+        """``SET name, v``: the variable, and what is left to do: the value of the session under that name."""
+        value = Temporary(keyword.at, self.ex.fresh())
+        self.out.append(placed(store(value.name, self.ex.expr(keyword.arguments[1])), keyword.at))
+        self._set(name, load(value.name), keyword.at)
+        arguments = (nodes.Literal_(name.at, "session." + name.name), value)
+        return nodes.Keyword(keyword.at, "set", arguments, keyword.clauses)  # type: ignore[arg-type]
 
     def _append(self, keyword: nodes.Keyword) -> None:
         place, item = keyword.arguments
@@ -258,7 +268,7 @@ class BodyWriter:
             same_type(load(there), "list"),
             ast.Compare(call("len", load(there)), [ast.Lt()], [load("MAX_ITEMS")]),
         ])  # fmt: skip
-        added = either(same_type(load(new), "str"), call("kept", load(new)), load(new))
+        added = either(same_type(load(new), "str"), call("counted", load(new)), load(new))
         self.out.append(placed(ast.If(
             quick,
             [ast.Expr(invoke(there, "append", added))],
@@ -788,7 +798,7 @@ class BodyWriter:
     def _lower_tail(self, called: nodes.CallScript) -> None:
         arguments = self.reduce_all(called.arguments)
         given = tuple_of([self.ex.expr(argument) for argument in arguments])
-        self.out.append(placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given])), called.at))
+        self.out.append(placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given, constant(called.at.line)])), called.at))
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
         value = statement.value
@@ -1008,7 +1018,7 @@ class BodyWriter:
                 return self._suspended(Op.SCRIPT, [constant(target), given], node.at)
             case nodes.Call(name=name) if name in self.scopes.framed:
                 return self._suspend_call(node)
-            case nodes.Call(name=name) if name not in self.scopes.procedures:
+            case nodes.Call() if self.scopes.calls_script(node):
                 given = tuple_of([self.ex.expr(argument) for argument in self.reduce_all(node.arguments)])
                 return self._suspended(Op.SCRIPT, [constant("()" + name), given], node.at)
             case nodes.Sql():

@@ -1,0 +1,140 @@
+"""What compiled scripts compute, in the plain form and in the framed one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.scripts import World, play
+
+# script -> result; each runs as it is, and again with a HEAR in every loop and branch, which lowers all of it
+CASES: dict[str, tuple[str, Any]] = {
+    "counting": ("t = 0\nFOR i = 1 TO 5\n t = t + i\n@\nNEXT\nRETURN t", 15),
+    "down": ("t = ''\nFOR i = 3 TO 1 STEP -1\n t = t + i\n@\nNEXT\nRETURN t", "321"),
+    "already past": ("i = 9\nFOR i = 3 TO 1\n i = 5\n@\nNEXT\nRETURN i", 9),
+    "last value stays": ("FOR i = 1 TO 3\n@\nNEXT\nRETURN i", 3),
+    "fractions": ("t = 0\nFOR i = 0 TO 1 STEP 0.25\n t = t + 1\n@\nNEXT\nRETURN t", 5),
+    "counter changed": ("t = 0\nFOR i = 1 TO 10\n t = t + 1\n i = i + 1\n@\nNEXT\nRETURN t", 5),
+    "counter changed, continue": ("t = 0\nFOR i = 1 TO 9\n i = i + 2\n t = t + 1\n@\n CONTINUE\nNEXT\nRETURN t", 3),
+    "each": ("t = ''\nFOR EACH x IN [1, 2, 3]\n t = t + x\n@\nNEXT\nRETURN t", "123"),
+    "each of a list that grows": ("L = [1, 2]\nFOR EACH x IN L\n APPEND L, x\n@\nNEXT\nRETURN UBOUND(L)", 4),
+    "each last": ("t = ''\nFOR EACH x IN [1, 2, 3] LAST 2\n t = t + x\n@\nNEXT\nRETURN t", "23"),
+    "while": ("i = 0\nWHILE i < 4\n i = i + 1\n@\nWEND\nRETURN i", 4),
+    "do until": ("i = 0\nDO\n i = i + 1\n@\nLOOP UNTIL i >= 3\nRETURN i", 3),
+    "do until, continue": ("i = 0\nDO\n i = i + 1\n@\n CONTINUE\nLOOP UNTIL i >= 3\nRETURN i", 3),
+    "do while": ("i = 0\nDO WHILE i < 3\n i = i + 1\n@\nLOOP\nRETURN i", 3),
+    "exit for through do": (
+        "n = 0\nFOR i = 1 TO 5\n DO\n  n = n + 1\n@\n  IF n = 3 THEN EXIT FOR\n  IF n MOD 2 = 0 THEN EXIT DO\n LOOP\nNEXT\n"
+        "RETURN i + ':' + n",
+        "2:3",
+    ),
+    "continue": ("t = ''\nFOR i = 1 TO 4\n@\n IF i = 2 THEN CONTINUE\n t = t + i\nNEXT\nRETURN t", "134"),
+    "break": ("t = ''\nFOR i = 1 TO 4\n@\n IF i = 3 THEN BREAK\n t = t + i\nNEXT\nRETURN t", "12"),
+    "select": (
+        "r = ''\nFOR EACH x IN [1, 5, 'b', 99]\n SELECT CASE x\n CASE 1, 2\n  r = r + 'one'\n CASE 4 TO 6\n  r = r + 'mid'\n@\n"
+        " CASE 'b'\n  r = r + 'bee'\n CASE IS > 50\n  r = r + 'big'\n CASE ELSE\n  r = r + '?'\n END SELECT\nNEXT\nRETURN r",
+        "onemidbeebig",
+    ),
+    "if chain": (
+        "r = ''\nFOR i = 1 TO 3\n IF i = 1 THEN\n  r = r + 'a'\n@\n ELSE IF i = 2 THEN\n  r = r + 'b'\n ELSE\n  r = r + 'c'\n"
+        " END IF\nNEXT\nRETURN r",
+        "abc",
+    ),
+    "with": ("a = 2\nWITH o\n a = a + 1\n .b = 'x'\n@@END WITH\nRETURN o", {"a": 3, "b": "x"}),
+    "short circuit": ("x = NULL\n@\ny = x OR 'd'\nz = 1 AND 'e'\nw = x ?? 'f'\nRETURN y + z + w", "def"),
+    "members of nothing": ("@\nx.a = 1\nx.b = x.c\nRETURN x", {"a": 1, "b": None}),
+    "lists grow": ("L[0] = 'a'\n@\nAPPEND o.items, 1\nAPPEND o.items, 2\nRETURN o.items", [1, 2]),
+    "text": ("a = 5\n@\nRETURN \"${a} of \" + a * 2 + ' ' + (a > 3)", "5 of 10 true"),
+    "goto": ("i = 0\nagain:\n i = i + 1\n@\n IF i < 4 THEN GOTO again\nRETURN i", 4),
+    "procedures share variables": (
+        "n = 1\nSUB more(by)\n n = n + by\n by = 99\nEND SUB\nb = 2\nCALL more(b)\n@\nmore(3)\nRETURN n + ':' + b", "6:2",
+    ),
+    "recursion": ("FUNCTION f(n)\n IF n < 2 THEN RETURN 1\n RETURN n * f(n - 1)\nEND FUNCTION\n@\nRETURN f(20)",
+                  2432902008176640000),
+    "missing arguments": ("FUNCTION f(a, b)\n RETURN b\nEND FUNCTION\n@\nRETURN f(1) IS NULL", True),
+    "try": (
+        "TRY\n x = 1\n@\n y = 1 / 0\n x = 2\nCATCH e\n r = e.code + e.line\nEND TRY\nRETURN r + x", None,
+    ),
+    "resume next": (
+        "ON ERROR RESUME NEXT\nx = 1\n@\nx = 1 / 0\nIF ERROR THEN r = ERROR_MESSAGE\nCLEAR ERROR\nIF NOT ERROR THEN r = r + '!'\n"
+        "RETURN [x, r]",
+        [None, "Division by zero.!"],
+    ),
+    "resume next in a procedure": (
+        "SUB s()\n y = 1 / 0\n z = 'went on'\nEND SUB\nON ERROR RESUME NEXT\n@\ns()\nRETURN z", "went on",
+    ),
+    "goto handler": ("ON ERROR GOTO oops\n@\nx = 1 / 0\nRETURN 'no'\noops:\nRETURN 'handled ' + ERR", "handled 3"),
+    "throw": ("TRY\n@\n THROW 'bang'\nCATCH e\n r = e.message + e.code\nEND TRY\nRETURN r", "bangE_USER"),
+    "big numbers": ("x = 1\nFOR i = 1 TO 70\n x = x * 2\n@\nNEXT\nRETURN x = 1180591620717411303424", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("framed", [False, True], ids=["plain", "framed"])
+@pytest.mark.parametrize("name", CASES)
+def test_result(name: str, framed: bool) -> None:
+    script, expected = CASES[name]
+    script = script.replace("@@", "").replace("@", "HEAR hh" if framed else "")
+    world = play(script, *["x"] * 100)
+    if expected is None:
+        assert world.result in ("E_DIV041", "E_DIV031"), world.outcome
+    else:
+        assert world.result == expected
+
+
+def test_suspension_inside_expressions_keeps_the_order() -> None:
+    script = 'a = 1\nTALK a + "-" + (HEAR "first") + "-" + (HEAR "second") + "-" + a'
+    world = play(script, "x", "y")
+    assert world.said[-1] == "1-x-y-1", world.said
+
+
+@pytest.mark.parametrize(("first", "said"), [("", ["?", "none"]), ("x", ["?", "?", "y"])])
+def test_short_circuit_decides_what_is_heard(first: str, said: list[str]) -> None:
+    script = 'r = (HEAR "?") AND (HEAR "?")\nTALK r OR "none"'
+    world = play(script, first, "y")
+    assert world.said == said
+
+
+def test_nothing_of_python_is_in_reach() -> None:
+    world = play("RETURN __import__('os')")
+    assert world.failure.code == "E_NOFUNC"
+    assert play("x = 'a'\nRETURN x.__class__ IS NULL").result is True
+    assert play("RETURN __builtins__ IS NULL AND v_x IS NULL AND M IS NULL").result is True
+
+
+def test_an_error_names_its_line() -> None:
+    failure = play("x = 1\n\n  y = [1] * 2").failure
+    assert (failure.code, failure.script, failure.line) == ("E_TYPE", "start", 3)
+
+
+def test_unknown_things_fail_by_name() -> None:
+    assert play("RETURN nosuch(1)").failure.code == "E_NOFUNC"
+    assert play('CALL "nosuch"\nTALK "x"').failure.code == "E_NOSCRIPT"
+    missing = play('x = LLM "hello"').failure
+    assert (missing.code, missing.message) == ("E_CONFIG", "LLM is not there yet.")
+
+
+def test_scripts_of_one_bot_call_each_other() -> None:
+    scripts = {
+        "start": 'x = 1\nr = CALL "other.bas", 5, "a,b"\nTALK r + x\n',
+        "other": "PARAM n AS INTEGER\nPARAM l AS ARRAY\nx = 9\nHEAR y\nRETURN n + UBOUND(l) + y",
+    }
+    world = play(scripts, "!")
+    assert world.said == ["7!1"]
+
+
+def test_a_script_that_calls_itself_last_goes_on_for_ever() -> None:
+    script = 'HEAR x\nTALK x\nIF x <> "stop" THEN\n CALL "start"\nEND IF'
+    world = play(script, *["a"] * 300, "stop")
+    assert len(world.said) == 301
+    assert world.result is None
+
+
+def test_end_in_a_called_script_ends_only_it() -> None:
+    scripts = {"start": 'CALL "other"\nTALK "on"', "other": "SUB s()\n END\nEND SUB\nCALL s\nTALK 1"}
+    assert play(scripts).said == ["on"]
+
+
+def test_the_world_is_what_the_event_says() -> None:
+    first = World("RETURN [NOW(), RANDOM(1, 1000000)]").begin().result
+    assert first == World("RETURN [NOW(), RANDOM(1, 1000000)]").begin().result
+    assert first[0].startswith("2026-01-05")

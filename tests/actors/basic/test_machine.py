@@ -1,0 +1,82 @@
+"""Budgets: whatever a script does, its turn ends, and says why and where."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.scripts import World, play
+
+from actors.basic import Limits
+
+SMALL = Limits(max_steps=10_000, max_messages=20, max_output=2_000, max_memory=8 << 20, max_frame=20_000)
+
+ENDLESS: dict[str, tuple[str, int]] = {
+    "while": ("x = 1\nWHILE TRUE\nWEND", 2),
+    "while with work": ("WHILE TRUE\n x = x + 1\nWEND", 1),
+    "do": ("DO\nLOOP UNTIL FALSE", 1),
+    "goto": ("again:\nGOTO again", 2),
+    "for": ("FOR i = 1 TO 1000000000\nNEXT", 1),
+    "for of fractions": ("FOR i = 0.5 TO 1e300\nNEXT", 1),
+    "each": ("L = [1]\nFOR EACH x IN 900000\nNEXT", 2),
+    "recursion": ("FUNCTION f(n)\n RETURN f(n + 1)\nEND FUNCTION\nx = f(1)", 1),
+    "recursion that hears": ("FUNCTION f(n)\n x = f(n + 1)\n HEAR y\nEND FUNCTION\nx = f(1)", 2),
+    "recursion by two": ("SUB a()\n CALL b()\nEND SUB\nSUB b()\n CALL a()\nEND SUB\nCALL a()", 4),
+    "scripts": ('CALL "start"\nTALK "x"', 1),
+    "scripts, last": ('CALL "start"', 1),
+    "a loop that hears at last": ("WHILE TRUE\n IF x THEN HEAR y\nWEND", 1),
+    "handler": ("ON ERROR GOTO oops\noops:\nx = 1 / 0", 3),
+    "resumed": ("ON ERROR RESUME NEXT\nWHILE TRUE\n x = 1 / 0\nWEND", 2),
+    "caught": ("TRY\n WHILE TRUE\n WEND\nCATCH e\n TALK e\nEND TRY", 2),
+    "talk": ('WHILE TRUE\n TALK "x"\nWEND', 2),
+    "much talk": ('FOR i = 1 TO 9\n TALK s\n s = s + s + "0123456789"\nNEXT', 2),
+    "doubling": ('s = "x"\nWHILE TRUE\n s = s + s\nWEND', 3),
+    "doubling in a template": ('s = "x"\nWHILE TRUE\n s = "${s}${s}"\nWEND', 3),
+    "lists of texts": ('s = "x"\nFOR i = 1 TO 15\n s = s + s\nNEXT\nWHILE TRUE\n APPEND L, s + i\nWEND', 6),
+    "numbers": ("x = 3\nWHILE TRUE\n x = x * x\nWEND", 3),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_would_never_end_is_stopped_and_its_line_named(name: str) -> None:
+    script, line = ENDLESS[name]
+    began = time.process_time()
+    world = World(script, limits=SMALL).begin()
+    failure = world.failure
+    assert failure.code == "E_LIMIT"
+    assert failure.line == line, failure
+    assert world.state is None
+    assert time.process_time() - began < 5
+    assert len(world.acts) <= 40
+
+
+def test_a_turn_may_take_exactly_its_steps() -> None:
+    script = "FOR i = 1 TO 10000\nNEXT\nRETURN i"
+    assert World(script, limits=SMALL).begin().result == 10_000
+    assert World(script, {"basic-max-steps": "9999"}, limits=SMALL).begin().failure.code == "E_LIMIT"
+
+
+def test_a_bot_cannot_raise_its_limits() -> None:
+    world = World("FOR i = 1 TO 10001\nNEXT", {"basic-max-steps": "99999999"}, limits=SMALL).begin()
+    assert world.failure.code == "E_LIMIT"
+
+
+def test_steps_begin_anew_with_every_answer() -> None:
+    script = "WHILE TRUE\n FOR i = 1 TO 6000\n NEXT\n HEAR x\nWEND"
+    world = World(script, limits=SMALL).begin()
+    for _ in range(5):
+        world.answer("x")
+    assert world.outcome is not None
+    assert world.outcome.kind == "awaits_answer"
+
+
+def test_what_a_run_keeps_while_it_waits_is_bounded() -> None:
+    failure = World('FOR i = 1 TO 12\n s = s + s + "0123456789"\nNEXT\nHEAR x', limits=SMALL).begin().failure
+    assert (failure.code, "while it waits" in failure.message) == ("E_LIMIT", True)
+
+
+def test_a_procedure_of_many_levels_works() -> None:
+    script = "FUNCTION f(n)\n IF n = 0 THEN RETURN 0\n RETURN 1 + f(n - 1)\nEND FUNCTION\nRETURN f(150)"
+    assert play(script).result == 150
+    heard = script.replace("RETURN 0", "RETURN VAL(HEAR)")
+    assert play(heard.replace("VAL(HEAR)", "LEN(HEAR)"), "abc").result == 153
