@@ -1,8 +1,8 @@
 """
 The basic actor decides: it takes runs from one suspension point to the next.
 
-One event is one step of one run, and its answer is one ``RunAdvanced``: what the run did on the way, and where it stands.
-Between events a run is data in the state of its session.
+One event is one step of one run, and its answer is one ``RunAdvanced``: what the run did on the way, and where it
+stands. Between events a run is data in the state of its session.
 """
 
 from __future__ import annotations
@@ -88,10 +88,10 @@ class BasicActor:
             return None
         match event:
             case AnswerGiven(run=run) | AnswerOverdue(run=run):
-                return self._go_on(turn, state, str(run), "hear")
+                return self._go_on(turn, state, run, "hear")
             case TimerFired(timer=timer):
                 run_id, _, number = timer.partition("/")
-                return self._go_on(turn, state, run_id, "timer", number)
+                return self._go_on(turn, state, UUID(run_id), "timer", number)
             case _:
                 return None
 
@@ -112,18 +112,18 @@ class BasicActor:
             yield from _stepped(turn, machine, machine.begin(event.script, event.arguments), state, event.bot_version)
         )
 
-    def _go_on(self, turn: Turn, state: BasicState, run_id: str, kind: str, number: str = "") -> Deciding | None:
-        open_run = state.runs.get(run_id)
+    def _go_on(self, turn: Turn, state: BasicState, run_id: UUID, kind: str, number: str = "") -> Deciding | None:
+        open_run = state.runs.get(str(run_id))
         if open_run is None:
             return None
         trigger = Trigger(
             open_run.script, open_run.trigger, open_run.bot, open_run.channel, open_run.person, open_run.message,
             "" if open_run.trigger in _WITHOUT_SESSION else turn.event.key,
         )  # fmt: skip
-        run = load(UUID(run_id), trigger, open_run.frames)
-        wait = run.wait or {}
+        wait = open_run.frames["wait"] or {}
         if wait.get("on") != kind or (number and number != str(wait.get("number"))):
             return None
+        run = load(run_id, trigger, open_run.frames)
         return self._woken(turn, run, state, open_run.bot_version)
 
     def _woken(self, turn: Turn, run: Run, state: BasicState, version: str) -> Deciding:
@@ -146,7 +146,7 @@ class BasicActor:
         open_run = state.runs.pop(run_id, None)
         if open_run is None:
             return state
-        wait = values.load(open_run.frames).get("wait") or {}
+        wait = open_run.frames["wait"] or {}
         if wait.get("on") == "timer":
             turn.emit(SCHEDULE, TimerCancelled, timer=f"{run_id}/{wait['number']}", reply_to=BASIC)
         return _kept(state)
@@ -174,21 +174,31 @@ def _stepped(turn: Turn, machine: Machine, step: Step, state: BasicState, versio
     outcome = yield from _asking(step, host)
     frames = None
     if isinstance(outcome, AwaitsAnswer | AwaitsWorld):
-        frames = dump(run)
-        if values.approximate_size(frames, host.limits.max_frame) >= host.limits.max_frame:
+        frames = dump(run, host.limits.max_frame)
+        if frames is None:
             message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
-            outcome, frames = Failed(code="E_LIMIT", message=message, script=run.trigger.script, line=0), None
+            outcome = Failed(code="E_LIMIT", message=message, script=run.trigger.script, line=0)
     if isinstance(outcome, AwaitsWorld):
         assert run.wait is not None
         turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
+    key = str(run.id)
+    known = state.runs.get(key)
     if frames is None:
-        state.runs.pop(str(run.id), None)
+        state.runs.pop(key, None)
+    elif known is not None:
+        known.frames = frames
     else:
         trigger = run.trigger
-        state.runs[str(run.id)] = OpenRun.model_construct(
-            bot=trigger.bot, bot_version=version, script=trigger.script, trigger=trigger.kind, channel=trigger.channel,
-            person=trigger.person, message=trigger.message, frames=frames,
-        )  # fmt: skip
+        state.runs[key] = OpenRun(
+            bot=trigger.bot,
+            bot_version=version,
+            script=trigger.script,
+            trigger=trigger.kind,
+            channel=trigger.channel,
+            person=trigger.person,
+            message=trigger.message,
+            frames=frames,
+        )
     state.session = values.dump(host.session) if host.session else {}
     _tell(turn, run, host.acts, outcome)
     return _kept(state)
@@ -205,10 +215,7 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
     while True:
         with values.ambience(host.zone, host.measure):
             try:
-                if refused is not None:
-                    ask = step.throw(refused)
-                else:
-                    ask = step.send(answer) if begun else next(step)
+                ask = step.throw(refused) if refused else step.send(answer) if begun else next(step)
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome

@@ -1,9 +1,9 @@
 """
 From the tree of a script to a program: Python code objects and what the machine must know of them.
 
-The code of a script is one function ``script(M, shared)``. Run variables that procedures see are its cells; inside stand
-a plain function ``p_x`` for every procedure that cannot suspend and a framed function ``b_x`` for the main body and every
-procedure that can (``statements`` has the two forms). Its result is the framed functions by name and a function that
+The code of a script is one function ``script(M, shared, landings)``. Run variables that procedures see are its cells;
+inside stand a plain function ``p_x`` for every procedure that cannot suspend (``statements``) and a framed function
+``b_x`` for the main body and every procedure that can (``framed``). Its result is the framed functions by name and a function that
 tells the shared variables as they are.
 
 Every position in the code is a position of the script, so a Python traceback tells line and column.
@@ -21,11 +21,12 @@ from typing import Any, Final
 from actors.basic import nodes
 from actors.basic.emit import FILE_PREFIX, call, constant, invoke, load, mapping, placed, store, ticked, tuple_of
 from actors.basic.errors import Problem, ScriptErrors
+from actors.basic.framed import FramedWriter
 from actors.basic.keywords import TABLE
 from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.runtime import NAMESPACE
 from actors.basic.scopes import Scopes, parameters_of
-from actors.basic.statements import BodyWriter
+from actors.basic.statements import PlainWriter
 
 __all__ = ["LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
 
@@ -159,7 +160,7 @@ class _Compiler:
 
     def _plain_procedure(self, procedure: nodes.Procedure) -> ast.stmt:
         parameters = parameters_of(procedure)
-        writer = BodyWriter(self.scopes, procedure.name, parameters, (), procedure.body, framed=False)
+        writer = PlainWriter(self.scopes, parameters, procedure.body)
         entry: list[ast.stmt] = [
             ticked(procedure.at),
             placed(
@@ -177,7 +178,7 @@ class _Compiler:
         return placed(_function("p_" + procedure.name, names, written), procedure.at)
 
     def _framed(self, name: str, parameters: Sequence[str], own: Sequence[str], body: nodes.Body) -> ast.stmt:
-        writer = BodyWriter(self.scopes, name, parameters, own, body, framed=True)
+        writer = FramedWriter(self.scopes, name, parameters, own, body)
         written = writer.framed_body()
         self.bodies[name] = Body(name, tuple(parameters), writer.handles_errors, writer.lines)
         if writer.handles_errors:

@@ -88,7 +88,7 @@ def mapping(pairs: Sequence[tuple[str, ast.expr]]) -> ast.expr:
 
 
 def ticked(at: Span) -> ast.stmt:
-    """One step is counted; past the last one an error is raised. (A loop that is left at once is faster than a call.)"""
+    """One step is counted; past the last one an error is raised. (A loop left at once is faster than a call.)"""
     return placed(ast.For(ast.Name("_", ast.Store()), placed(load("ticks"), at), [ast.Break()], []), at)
 
 

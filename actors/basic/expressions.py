@@ -252,11 +252,11 @@ class Expressions:
         if operator in _ARITHMETIC:
             return self._arithmetic(node)
         left, right = self.expr(node.left), self.expr(node.right)
-        if operator == "%" and isinstance(node.right, nodes.Literal_) and type(node.right.value) is int:
-            if node.right.value > 0 and is_simple(left):
-                positive = ast.Compare(left, [ast.GtE()], [constant(0)])
-                quick = ast.BoolOp(ast.And(), [same_type(left, "int"), positive])
-                return either(quick, ast.BinOp(left, ast.Mod(), right), call("modulo", left, right))
+        divisor = node.right.value if isinstance(node.right, nodes.Literal_) else None
+        if operator == "%" and type(divisor) is int and divisor > 0 and is_simple(left):
+            positive = ast.Compare(left, [ast.GtE()], [constant(0)])
+            quick = ast.BoolOp(ast.And(), [same_type(left, "int"), positive])
+            return either(quick, ast.BinOp(left, ast.Mod(), right), call("modulo", left, right))
         return call(_FUNCTIONS[operator], left, right)
 
     def _text_chain(self, node: nodes.Binary) -> ast.expr | None:

@@ -10,14 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from actors.basic import values
 from actors.basic.values import ErrorValue
 from schemas.conversation import Person
 
-__all__ = ["Activation", "Frame", "Run", "Trigger", "dump", "load"]
+__all__ = ["Activation", "Frame", "Op", "Run", "Trigger", "dump", "load"]
+
+
+class Op:
+    """First element of what a framed body gives back: why it was left."""
+
+    RETURN: Final = 0  # value
+    END: Final = 1
+    CALL: Final = 2  # pc, kept, procedure, arguments, inherited error mode
+    KEYWORD: Final = 3  # pc, kept, phrase, arguments, clauses
+    HEAR: Final = 4  # pc, kept, what to hear
+    SCRIPT: Final = 5  # pc, kept, name, arguments
+    TAIL: Final = 6  # name, arguments, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,27 +104,56 @@ class Run:
         return sum(len(activation.frames) for activation in self.stack)
 
 
-def dump(run: Run) -> dict[str, Any]:
-    """The changing part of *run* as JSON. Lists and objects that several variables share stay shared."""
-    return values.dump(
-        {
-            "stack": [
-                {
-                    "script": activation.script,
-                    "program": activation.program,
-                    "shared": _set(activation.shared),
-                    "frames": [
-                        {"body": frame.body, "pc": frame.pc, "mode": frame.mode, "kept": _set(frame.kept)}
-                        for frame in activation.frames
-                    ],
-                }
-                for activation in run.stack
-            ],
-            "wait": run.wait,
-            "waits": run.waits,
-            "error": run.error,
-        }
-    )
+_EXACT: Final = 1 << 53
+
+
+def dump(run: Run, most: int) -> dict[str, Any] | None:
+    """
+    The changing part of *run* as JSON, None if it takes more than about *most* bytes.
+
+    Lists and objects that several variables share stay shared. Where all values are texts, numbers and the like, which
+    is the usual case, they are their own JSON.
+    """
+    stack = []
+    spaces: list[dict[str, Any]] = [{"default": (run.wait or {}).get("default"), "error": run.error}]
+    for activation in run.stack:
+        spaces.append(activation.shared)
+        spaces.extend(frame.kept for frame in activation.frames)
+        frames = [[frame.body, frame.pc, frame.mode] for frame in activation.frames]
+        stack.append([activation.script, activation.program, frames])
+    wait = None
+    if run.wait is not None:
+        wait = {key: value for key, value in run.wait.items() if key != "default"}
+        wait["has_default"] = "default" in run.wait
+    stored = {"stack": stack, "wait": wait, "waits": run.waits}
+    flat, size = _flat(spaces)
+    if flat is not None:
+        stored["flat"] = flat
+    else:
+        size = values.approximate_size(spaces, most)
+        if size < most:
+            stored["values"] = values.dump([_set(space) for space in spaces])
+    return stored if size < most else None
+
+
+def _flat(spaces: list[dict[str, Any]]) -> tuple[list[dict[str, Any]] | None, int]:
+    """(*spaces* without nulls, their size) if all values are their own JSON, else (None, 0)."""
+    size = 0
+    flat = []
+    for space in spaces:
+        kept = {}
+        for name, value in space.items():
+            kind = type(value)
+            if value is None:
+                continue
+            if kind is str:
+                size += len(value)
+            elif not (kind is bool or (kind is int and -_EXACT < value < _EXACT)):
+                return None, 0
+            kept[name] = value
+        size += 50 * len(kept)
+        flat.append(kept)
+    return flat, size
 
 
 def _set(names: dict[str, Any]) -> dict[str, Any]:
@@ -121,14 +162,17 @@ def _set(names: dict[str, Any]) -> dict[str, Any]:
 
 def load(run: UUID, trigger: Trigger, data: dict[str, Any]) -> Run:
     """The run that ``dump`` made *data* of. Raises: KeyError, ValueError: *data* is not from ``dump``."""
-    stored = values.load(data)
-    stack = [
-        Activation(
-            each["script"],
-            each["program"],
-            [Frame(frame["body"], frame["pc"], frame["kept"], frame["mode"]) for frame in each["frames"]],
-            each["shared"],
+    spaces = iter(data["flat"] if "flat" in data else values.load(data["values"]))
+    first = next(spaces)
+    stack = []
+    for script, program, frames in data["stack"]:
+        shared = next(spaces)
+        stack.append(
+            Activation(script, program, [Frame(body, pc, next(spaces), mode) for body, pc, mode in frames], shared)
         )
-        for each in stored["stack"]
-    ]
-    return Run(run, trigger, stack, stored["wait"], stored["waits"], stored["error"])
+    wait = None
+    if data["wait"] is not None:
+        wait = {key: value for key, value in data["wait"].items() if key != "has_default"}
+        if data["wait"]["has_default"]:
+            wait["default"] = first.get("default")
+    return Run(run, trigger, stack, wait, data["waits"], first.get("error"))

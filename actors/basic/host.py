@@ -1,8 +1,8 @@
 """
 What a program and the keywords can reach during one turn of a run: the ``M`` of compiled code.
 
-A host lives for one turn. Time and random numbers come from the event of the turn, so the turn can be repeated; what the
-run does is collected here and becomes an event outside.
+A host lives for one turn. Time and random numbers come from the event of the turn, so the turn can be repeated; what
+the run does is collected here and becomes an event outside.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RunEnded(BaseException):
     """EXIT, END or STOP in a procedure. No error: neither ON ERROR nor TRY sees it."""
 
 
-class BudgetSpent(BasicError):
+class BudgetSpent(BasicError):  # noqa: N818 - it ends a run as RunEnded does
     """The turn used up a budget. It ends the run; no ON ERROR or TRY holds it up."""
 
 

@@ -17,11 +17,10 @@ from actors.basic import values
 from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError
-from actors.basic.frames import Activation, Frame, Run
+from actors.basic.frames import Activation, Frame, Op, Run
 from actors.basic.host import BudgetSpent, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
 from actors.basic.parameters import bind
-from actors.basic.statements import Op
 from bus.protocol import Query, Rows
 from schemas.conversation import Attachment
 from schemas.dialog import AwaitsAnswer, AwaitsWorld, Ended, Failed, Outcome
@@ -105,6 +104,7 @@ class Machine:
             depth = host.limits.max_depth - run.depth()
             try:
                 assert activation.bodies is not None
+                # What the frame keeps is its own again only when it is left: until then it is the body's.
                 left = activation.bodies[frame.body](frame.kept, frame.pc, value, error, depth, frame.mode)
                 value, error = _NONE
             except RunEnded:

@@ -69,7 +69,8 @@ def hear(host: Host, what: dict[str, Any]) -> Wait:
         what: the HEAR as the compiler hands it over: ``kind``, and where written ``prompt``, ``default``, ``timeout``,
             ``options``, ``open`` and ``null_on_timeout``.
 
-    Raises: BasicError: E_INPUT, there is nobody to hear; E_CONFIG, the type needs a service; E_VALUE, a bad menu or time.
+    Raises: BasicError: E_INPUT, there is nobody to hear; E_CONFIG, the type needs a service; E_VALUE, a bad menu or
+        time.
     """
     if not host.run.trigger.session:
         raise BasicError("E_INPUT", "There is nobody to hear: this run has no conversation.")

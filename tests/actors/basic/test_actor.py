@@ -107,7 +107,14 @@ def test_suggestions_contexts_and_prompts_are_acts() -> None:
         "CLEAR SUGGESTIONS\nBEGIN SYSTEM PROMPT\nYou are ${1 + 1}.\nEND SYSTEM PROMPT\nBEGIN TALK\n  one\n\n  two\nEND TALK"
     )
     kinds = [act.kind for act in world.acts]
-    assert kinds == ["suggestion_added", "context_set", "context_set", "suggestions_cleared", "system_prompt_set", "said"]
+    assert kinds == [
+        "suggestion_added",
+        "context_set",
+        "context_set",
+        "suggestions_cleared",
+        "system_prompt_set",
+        "said",
+    ]
     assert ContextSet(name="help", text="Be kind.") in world.acts
     assert SystemPromptSet(text="You are 2.") in world.acts
     assert world.said == ["one\n\ntwo"]
@@ -119,7 +126,9 @@ def test_a_job_cannot_hear() -> None:
 
 
 def test_parameters_are_converted_and_named_when_they_do_not_fit() -> None:
-    script = 'PARAM n AS INTEGER\nPARAM s AS STRING DEFAULT "d"\nPARAM o AS OBJECT OPTIONAL\nRETURN [n + 1, s, o IS NULL]'
+    script = (
+        'PARAM n AS INTEGER\nPARAM s AS STRING DEFAULT "d"\nPARAM o AS OBJECT OPTIONAL\nRETURN [n + 1, s, o IS NULL]'
+    )
     assert World(script).begin(n="41").result == [42, "d", True]
     assert "parameter n" in World(script).begin(n="x").failure.message
 
