@@ -3,8 +3,8 @@ From the tree of a script to a program: Python code objects and what the machine
 
 The code of a script is one function ``script(M, shared, landings)``. Run variables that procedures see are its cells;
 inside stand a plain function ``p_x`` for every procedure that cannot suspend (``statements``) and a framed function
-``b_x`` for the main body and every procedure that can (``framed``). Its result is the framed functions by name and a function that
-tells the shared variables as they are.
+``b_x`` for the main body and every procedure that can (``framed``). Its result is the framed functions by name and a
+function that tells the shared variables as they are.
 
 Every position in the code is a position of the script, so a Python traceback tells line and column.
 """

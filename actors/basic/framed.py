@@ -243,11 +243,9 @@ class FramedWriter(PlainWriter):
     def _lower_tail(self, called: nodes.CallScript) -> None:
         arguments = self.reduce_all(called.arguments)
         given = tuple_of([self.ex.expr(argument) for argument in arguments])
+        line = constant(called.at.line)
         self.out.append(
-            placed(
-                ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given, constant(called.at.line)])),
-                called.at,
-            )
+            placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given, line])), called.at)
         )
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
@@ -397,7 +395,7 @@ class FramedWriter(PlainWriter):
         self.lower(statement.otherwise)
         self._go_to(end)
 
-    def _reduced_case(self, item: nodes.Node) -> nodes.Node:
+    def _reduced_case(self, item: nodes.Node) -> Any:
         match item:
             case nodes.CaseRange(low=low, high=high):
                 low, high = self.reduce_all([low, high])
@@ -470,7 +468,7 @@ class FramedWriter(PlainWriter):
                 return self._suspend_call(node)
             case nodes.Call() if self.scopes.calls_script(node):
                 given = tuple_of([self.ex.expr(argument) for argument in self.reduce_all(node.arguments)])
-                return self._suspended(Op.SCRIPT, [constant("()" + name), given], node.at)
+                return self._suspended(Op.SCRIPT, [constant("()" + node.name), given], node.at)
             case nodes.Sql():
                 return self._suspended(
                     Op.KEYWORD, [constant("select"), tuple_of([constant(node.text)]), tuple_of([])], node.at
@@ -507,9 +505,9 @@ class FramedWriter(PlainWriter):
         self.out.append(store(held.name, load("value")))
         return held
 
-    def _suspend_keyword(self, node: nodes.Keyword) -> Temporary | nodes.Node:
+    def _suspend_keyword(self, node: nodes.Keyword) -> Any:
         rebuilt = self._rebuilt(node)
-        if not self.scopes.suspends_keyword(node.phrase):
+        if not self.scopes.suspends_itself(node):
             return rebuilt
         return self._suspended(Op.KEYWORD, [constant(node.phrase), *self.ex.operands(rebuilt)], node.at)
 

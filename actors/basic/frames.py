@@ -125,7 +125,7 @@ def dump(run: Run, most: int) -> dict[str, Any] | None:
     if run.wait is not None:
         wait = {key: value for key, value in run.wait.items() if key != "default"}
         wait["has_default"] = "default" in run.wait
-    stored = {"stack": stack, "wait": wait, "waits": run.waits}
+    stored: dict[str, Any] = {"stack": stack, "wait": wait, "waits": run.waits}
     flat, size = _flat(spaces)
     if flat is not None:
         stored["flat"] = flat

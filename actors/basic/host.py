@@ -49,7 +49,7 @@ class RunEnded(BaseException):
     """EXIT, END or STOP in a procedure. No error: neither ON ERROR nor TRY sees it."""
 
 
-class BudgetSpent(BasicError):  # noqa: N818 - it ends a run as RunEnded does
+class BudgetSpent(BasicError):
     """The turn used up a budget. It ends the run; no ON ERROR or TRY holds it up."""
 
 

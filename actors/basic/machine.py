@@ -136,7 +136,12 @@ class Machine:
                     continue
                 if isinstance(value, Wait):
                     return self._suspend(value)
-        return self._failed(error) if error is not None else Ended(result=values.plain(value))  # type: ignore[arg-type]
+        if error is not None:
+            return self._failed(error)
+        try:
+            return Ended(result=_plain(value))
+        except BasicError as endless:  # a result that contains itself, or is too large to be told
+            return self._failed(endless)
 
     def _do(self, op: int, left: tuple[Any, ...], activation: Activation) -> Any:
         """What a body was left for; its value, a generator that asks the database for it, or a ``Wait``."""
@@ -238,3 +243,8 @@ class Machine:
         kept.update(bind(self.host, program, arguments))
         shared = {name: kept.pop(name) for name in program.shared if name in kept}
         self.run.stack.append(Activation(name, program.digest, [Frame("", 0, kept)], shared))
+
+
+def _plain(value: object) -> Any:
+    """The result as JSON can say it."""
+    return values.plain(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
@@ -85,7 +86,9 @@ def _coerced(host: Host, parameter: nodes.Param, value: Any) -> Any:
 
 def _number(value: Any) -> int | float | None:
     number = values.numeric(value) if isinstance(value, str) else value
-    return number if type(number) in (int, float) and number == number and abs(number) != float("inf") else None
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    return number if -math.inf < number < math.inf else None
 
 
 def _heard(host: Host, parameter: nodes.Param, value: Any) -> Any:

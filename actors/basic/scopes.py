@@ -121,9 +121,10 @@ class Scopes:
             return True
         if isinstance(node, nodes.OnError):
             return node.action == "goto"
-        return self._suspends_itself(node)
+        return self.suspends_itself(node)
 
-    def _suspends_itself(self, node: nodes.Node) -> bool:
+    def suspends_itself(self, node: nodes.Node) -> bool:
+        """Whether *node* suspends, apart from what is inside it."""
         match node:
             case nodes.Hear() | nodes.CallScript() | nodes.Sql():
                 return True
@@ -164,7 +165,7 @@ class Scopes:
             # The node is kept with the answer: ids of nodes that are gone would be given out again.
             known = self._memory[id(node)] = (
                 node,
-                self._suspends_itself(node)
+                self.suspends_itself(node)
                 or self._calls_framed(node)
                 or any(self.suspends(inner) for inner in children(node)),
             )

@@ -283,8 +283,8 @@ class PlainWriter:
             ),
         ]
         sum_: Any = first
-        for part in held:
-            sum_ = nodes.Binary(value.at, "+", sum_, part)  # type: ignore[arg-type]
+        for operand in held:
+            sum_ = _sum(value.at, sum_, operand)
         otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(sum_)), value.at)]
         is_text = ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])
         self.out.append(placed(ast.If(is_text, longer, otherwise), value.at))
@@ -473,13 +473,13 @@ class PlainWriter:
             )
             return
         # Not "while condition": CPython 3.11 specialises code only at unconditional jumps back.
-        leave = placed(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Break()], []), at)
+        at_head = placed(ast.If(ast.UnaryOp(ast.Not(), test), [ast.Break()], []), at)
         self._python_loop(
             statement.kind,
             lambda body: ast.While(constant(True), body, []),
             statement.body,
             at,
-            [leave, self._ticked(at)],
+            [at_head, self._ticked(at)],
             after,
         )
 
@@ -579,3 +579,7 @@ class PlainWriter:
             mode = 2 + self.label(statement.label)
         self.out.append(store("m", constant(mode)))
         self.out.append(ast.Expr(invoke("M", "clear_error")))
+
+
+def _sum(at: nodes.Span, left: Any, right: Any) -> nodes.Binary:
+    return nodes.Binary(at, "+", left, right)

@@ -9,6 +9,7 @@ from actors.basic.errors import CODES, BasicError
 from actors.basic.functions import FUNCTIONS
 from actors.basic.host import Clauses, Handler, Host
 from actors.basic.values import ErrorValue, Rows, get_member, to_text, truth
+from actors.basic.values.conversion import json_value
 
 __all__ = ["HANDLERS"]
 
@@ -58,7 +59,7 @@ def json_parse(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Any:
     if not isinstance(text, str):
         return text
     try:
-        return values.json_value(text.strip())
+        return json_value(text.strip())
     except ValueError:
         raise BasicError("E_VALUE", "This text is not JSON.") from None
 
@@ -79,7 +80,7 @@ def throw(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
     thrown = arguments[0]
     if isinstance(thrown, ErrorValue):
         code = thrown.code if thrown.code in CODES else "E_USER"
-        raise BasicError(code, thrown.message)  # type: ignore[arg-type]
+        raise BasicError(code, thrown.message)
     raise BasicError("E_USER", to_text(thrown))
 
 

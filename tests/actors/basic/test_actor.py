@@ -1,12 +1,12 @@
 """The basic actor: events in, one ``RunAdvanced`` out."""
 
+# ruff: noqa: E501 - a script a line reads best
 from __future__ import annotations
 
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from support.scripts import BEGAN, World, play
 
 from schemas.conversation import Attachment
 from schemas.dialog import (
@@ -19,6 +19,7 @@ from schemas.dialog import (
     SuggestionAdded,
     SystemPromptSet,
 )
+from tests.support.scripts import BEGAN, World, play
 
 
 def test_five_lines_with_one_hear() -> None:
@@ -27,7 +28,7 @@ def test_five_lines_with_one_hear() -> None:
     assert world.outcome == AwaitsAnswer(deadline_at=BEGAN + timedelta(hours=1))
     world.answer(" Ana ")
     assert world.just_said == ["Hello, Ana!", "Bye."]
-    assert world.outcome == Ended(result=5)
+    assert world.result == 5
     assert world.state is None
 
 

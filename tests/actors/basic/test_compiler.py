@@ -1,11 +1,13 @@
 """What compiled scripts compute, in the plain form and in the framed one."""
 
+# ruff: noqa: E501, ISC004 - a script a line reads best
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from support.scripts import World, play
+
+from tests.support.scripts import World, play
 
 # script -> result; each runs as it is, and again with a HEAR in every loop and branch, which lowers all of it
 CASES: dict[str, tuple[str, Any]] = {

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.scripts import World, play
 
-from actors.basic import Limits
+from actors.basic import Limits, check_package, compile_script
+from actors.basic.errors import ScriptErrors
+from schemas.package import BotPackage
+from tests.support.scripts import World, play
 
 SMALL = Limits(max_steps=10_000, max_messages=20, max_output=2_000, max_memory=8 << 20, max_frame=20_000)
 
@@ -80,3 +82,26 @@ def test_a_procedure_of_many_levels_works() -> None:
     assert play(script).result == 150
     heard = script.replace("RETURN 0", "RETURN VAL(HEAR)")
     assert play(heard.replace("VAL(HEAR)", "LEN(HEAR)"), "abc").result == 153
+
+
+def test_a_result_that_contains_itself_is_an_error() -> None:
+    assert play("L = []\nAPPEND L, L\nRETURN L").failure.code == "E_LIMIT"
+
+
+def test_an_endless_loop_is_stopped_soon_after_its_budget() -> None:
+    world = World("WHILE TRUE\nWEND", stored=False)
+    world.begin()
+    began = time.process_time()
+    world.begin()
+    assert world.failure.code == "E_LIMIT"
+    assert time.process_time() - began < 0.25  # 20 ms on a quiet machine; the bench measures it
+
+
+def test_a_package_is_checked_whole() -> None:
+    package = BotPackage(
+        name="b", scripts={"start": 'TALK "a\n', "other": "EXIT FOR\nx = LLM 1\nGOTO nowhere", "fine": "TALK 1"}
+    )
+    problems = check_package(package)
+    assert {problem.file for problem in problems if problem.severity == "error"} == {"start", "other"}
+    with pytest.raises(ScriptErrors):
+        compile_script("EXIT FOR", "x")

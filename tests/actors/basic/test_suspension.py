@@ -8,7 +8,8 @@ machine made anew at every event. What people see, and how it ends, must be the 
 from __future__ import annotations
 
 import pytest
-from support.scripts import World, play
+
+from tests.support.scripts import World, play
 
 SCRIPTS: dict[str, tuple[dict[str, str], list[str]]] = {
     "loops in loops": (
