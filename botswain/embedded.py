@@ -578,7 +578,7 @@ async def running_database(data: Path) -> str | None:
     return _url(found.socket) if found is not None and await _answers(home, found) else None
 
 
-class _StillInUse(Exception):  # noqa: N818
+class _StillInUse(Exception):
     """Children of a killed server are still attached to its shared memory."""
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 __all__ = ["Problem", "WrongSettings"]
 
 
-class Problem(Exception):  # noqa: N818  what people are told, not an error of ours
+class Problem(Exception):
     """
     Something that a person can read and act on; it is shown without a traceback.
 

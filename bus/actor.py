@@ -120,7 +120,7 @@ class Decider(Protocol[S]):
     topic: str
     state: type[S]
 
-    def decide(self, turn: Turn, state: S | None) -> S | None | Generator[Ask, Rows | bytes | None, S | None]: ...
+    def decide(self, turn: Turn, state: S | None) -> S | Generator[Ask, Rows | bytes | None, S | None] | None: ...
 
 
 class Job(Protocol):

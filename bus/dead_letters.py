@@ -38,7 +38,7 @@ DISCARDED: Final = "discarded:"
 _NAMESPACE: Final = UUID("5d9f31c6-6c1b-5f0e-9d0e-3f6f3c1c7a52")
 
 
-class NotDecodable(BusError):  # noqa: N818 # says what is the case, as all of ours do
+class NotDecodable(BusError):  # says what is the case, as all of ours do
     """A dead letter cannot be redriven, since this program cannot read it either."""
 
 

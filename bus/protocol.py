@@ -57,7 +57,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An event as it travels: *data* is its JSON, whole; *type* and *key* stand beside it for those who only pass it on."""
+    """An event as it travels: *data* is its JSON, whole; *type* and *key* stand beside it for who only passes it on."""
 
     key: str
     type: str

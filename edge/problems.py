@@ -20,7 +20,7 @@ __all__ = ["MEDIA_TYPE", "Problem", "on_http_exception", "on_problem", "on_unava
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818 # says what is the case, as all of ours do
+class Problem(Exception):  # says what is the case, as all of ours do
     """
     What a request gets instead of an answer.
 

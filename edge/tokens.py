@@ -13,7 +13,7 @@ __all__ = ["BadToken", "Ticket", "Tokens"]
 _MAX_CHARS = 512
 
 
-class BadToken(Exception):  # noqa: N818 # says what is the case, as all of ours do
+class BadToken(Exception):  # says what is the case, as all of ours do
     """A token that we did not sign, that is too old, or that is for something else."""
 
 

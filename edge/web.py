@@ -78,7 +78,7 @@ class _FillTo:
     seq: int
 
 
-class _Gone(Exception):  # noqa: N818 # says what is the case, as all of ours do
+class _Gone(Exception):  # says what is the case, as all of ours do
     """The socket is to be closed with this code."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -87,7 +87,7 @@ class _Gone(Exception):  # noqa: N818 # says what is the case, as all of ours do
         self.reason = reason
 
 
-class _Stop(Exception):  # noqa: N818 # says what is the case, as all of ours do
+class _Stop(Exception):  # says what is the case, as all of ours do
     """Ends the task group of the writers."""
 
 

@@ -33,7 +33,7 @@ class Node:
 class Literal_(Node):
     """NULL, TRUE, FALSE, a number, or a string without interpolation."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class CallScript(Node):
 
 @dataclass(frozen=True, slots=True)
 class Format(Node):
-    """``FORMAT x [AS pattern | AS JSON | , pattern]``. *pattern* is None for plain text, ``'json'`` a Literal_ there."""
+    """``FORMAT x [AS pattern | AS JSON | , pattern]``. *pattern* is None for plain text and for JSON."""
 
     operand: Expr
     pattern: Expr | None
@@ -259,7 +259,7 @@ class ForCount(Node):
 
 @dataclass(frozen=True, slots=True)
 class Loop(Node):
-    """WHILE and DO. *before* and *after*: (condition, until?) or None; neither: endless. *kind* is for EXIT WHILE / DO."""
+    """WHILE and DO. *before*, *after*: (condition, until?) or None; neither: endless. *kind* is for EXIT."""
 
     kind: Literal["while", "do"]
     before: tuple[Expr, bool] | None
@@ -328,7 +328,7 @@ class Return(Node):
 
 @dataclass(frozen=True, slots=True)
 class Leave(Node):
-    """*what*: ``'for' 'do' 'while' 'sub' 'function'`` (EXIT …), ``'break'``, ``'continue'``, ``'run'`` (EXIT, END, STOP)."""
+    """*what*: ``'for' 'do' 'while' 'sub' 'function'`` (EXIT …), ``'break'``, ``'continue'``, ``'run'``: EXIT, END."""
 
     what: Literal["for", "do", "while", "sub", "function", "break", "continue", "run"]
 
@@ -355,7 +355,7 @@ class Schedule(Node):
 
 @dataclass(frozen=True, slots=True)
 class OnEvent(Node):
-    """ON EVENT … and its relatives. *body* is None when the whole script is the handler, or *call* names a procedure."""
+    """ON EVENT … and its relatives. *body* is None if the whole script is the handler or *call* names a procedure."""
 
     trigger: Literal["event", "form", "email", "change", "insert", "update", "delete"]
     subject: Expr

@@ -88,7 +88,7 @@ function place(box) {
   group();
 }
 
-/** Days, and which messages stand together. */
+/** Days, which messages stand together, and the time below the last of each minute. */
 function group() {
   let before = null;
   for (const mark of log.querySelectorAll(".day")) mark.remove();
@@ -103,11 +103,13 @@ function group() {
     const joined = before && before.dataset.role === box.dataset.role &&
       Number(box.dataset.at) - Number(before.dataset.at) < TOGETHER_MS;
     box.classList.toggle("joined", Boolean(joined));
-    before?.classList.toggle("followed", Boolean(joined));
+    before?.classList.toggle("followed", Boolean(joined) || minute(before) === minute(box));
     before = box;
   }
   before?.classList.remove("followed");
 }
+
+const minute = (box) => Math.floor(Number(box.dataset.at) / 60_000);
 
 function notice(text, bad = false) {
   const last = log.lastElementChild;

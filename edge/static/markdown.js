@@ -168,11 +168,14 @@ function table(lines, at, into) {
     });
     return made;
   };
-  const head = element("thead", row("th", lines[at]));
+  const made = element("table");
+  // A heading without words is how Markdown writes a table that has none.
+  if (cells(lines[at]).some(Boolean)) made.append(element("thead", row("th", lines[at])));
   const body = element("tbody");
   at += 2;
   while (at < lines.length && lines[at].includes("|")) body.append(row("td", lines[at++]));
-  const box = element("div", element("table", head, body));
+  made.append(body);
+  const box = element("div", made);
   box.className = "table";
   into.append(box);
   return at;

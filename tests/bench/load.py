@@ -14,12 +14,16 @@ import os
 import random
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 from urllib.parse import urlsplit
 
-__all__ = ["Figures", "Socket", "closed_loop", "open_loop", "percentile"]
+__all__ = ["ANSWER", "WELCOME", "Figures", "Socket", "closed_loop", "greeted", "open_loop", "percentile"]
+
+ANSWER: Final = b'"role":"bot"'
+WELCOME: Final = b'"type":"welcome"'
+AT_ONCE: Final = 50  # connections that are made at once
 
 
 class Socket(asyncio.Protocol):
@@ -30,7 +34,7 @@ class Socket(asyncio.Protocol):
             f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n"
         ).encode()
-        self._received = received
+        self.received = received
         self._buffer = b""
         self._upgraded = False
         self.closed = asyncio.get_running_loop().create_future()
@@ -79,7 +83,7 @@ class Socket(asyncio.Protocol):
             payload = data[begin : begin + length]
             at = begin + length
             if opcode == 1:
-                self._received(self, payload)
+                self.received(self, payload)
             elif opcode == 9:
                 self._send(10, payload)
             elif opcode == 8:
@@ -133,72 +137,85 @@ class Figures:
         )
 
 
-def _is_answer(frame: bytes) -> bool:
-    return b'"role":"bot"' in frame
+def _message(prefix: bytes, number: int) -> bytes:
+    return b'{"type":"message","id":"%b-%d","text":"%d"}' % (prefix, number, number)
 
 
-def _message(number: int) -> bytes:
-    return b'{"type":"message","id":"m%d","text":"%d"}' % (number, number)
-
-
-async def _greeted(url: str, clients: int, received: Callable[[Socket, bytes], None]) -> list[Socket]:
-    """Connect; each is ready when the bot has said its first words."""
+async def greeted(
+    urls: Sequence[str], received: Callable[[Socket, bytes], None], *, greeting: bytes = ANSWER
+) -> list[Socket]:
+    """
+    Connect one client for each of *urls*; each is ready when a frame with *greeting* in it has come. From then on frames
+    go to *received*.
+    """
     sockets: list[Socket] = []
-    for begin in range(0, clients, 50):
-        greeted: list[asyncio.Future[None]] = []
+    for begin in range(0, len(urls), AT_ONCE):
         waiting: dict[Socket, asyncio.Future[None]] = {}
 
         def first(socket: Socket, frame: bytes, waiting: dict[Socket, asyncio.Future[None]] = waiting) -> None:
-            if _is_answer(frame) and socket in waiting and not waiting[socket].done():
+            if greeting in frame and socket in waiting and not waiting[socket].done():
                 waiting[socket].set_result(None)
 
-        for _ in range(min(50, clients - begin)):
+        for url in urls[begin : begin + AT_ONCE]:
             socket = await Socket.connect(url, first)
             waiting[socket] = asyncio.get_running_loop().create_future()
-            greeted.append(waiting[socket])
             sockets.append(socket)
         async with asyncio.timeout(60):
-            await asyncio.gather(*greeted)
+            await asyncio.gather(*waiting.values())
     for socket in sockets:
-        socket._received = received
+        socket.received = received
     return sockets
 
 
-async def closed_loop(url: str, *, clients: int, seconds: float, warm_up: float = 1.0) -> Figures:
-    """Each client sends, waits for the bot's answer, and sends again, for *seconds* after the warm-up."""
+async def closed_loop(
+    urls: Sequence[str],
+    *,
+    seconds: float,
+    warm_up: float = 1.0,
+    greeting: bytes = ANSWER,
+    edge_of_time: Callable[[], None] = lambda: None,
+) -> Figures:
+    """
+    Each client sends, waits for the bot's answer, and sends again, for *seconds* after the warm-up.
+
+    Args:
+        edge_of_time: called when the counted time begins, and when it ends.
+    """
     figures = Figures()
     sent_at: dict[Socket, float] = {}
     numbers: dict[Socket, int] = {}
     clock = time.perf_counter
-    began = ended = 0.0
+    counting = stopped = False
+    prefix = os.urandom(4).hex().encode()  # a conversation that is talked to again hears new messages
 
     def send(socket: Socket) -> None:
         numbers[socket] = number = numbers.get(socket, 0) + 1
         sent_at[socket] = clock()
-        socket.send(_message(number))
+        socket.send(_message(prefix, number))
 
     def received(socket: Socket, frame: bytes) -> None:
-        if _is_answer(frame):
-            now = clock()
-            if began <= now < ended:
+        if ANSWER in frame:
+            if counting:
                 figures.turns += 1
-                figures.latencies.append((now - sent_at[socket]) * 1000)
-            if now < ended:
+                figures.latencies.append((clock() - sent_at[socket]) * 1000)
+            if not stopped:
                 send(socket)
 
-    sockets = await _greeted(url, clients, received)
-    began = clock() + warm_up
-    ended = began + seconds
+    sockets = await greeted(urls, received, greeting=greeting)
     for socket in sockets:
         send(socket)
-    await asyncio.sleep(ended - clock())
-    figures.seconds = seconds
-    for socket in sockets:
-        socket.transport.close()
+    await asyncio.sleep(warm_up)
+    edge_of_time()
+    began, counting = clock(), True
+    await asyncio.sleep(seconds)
+    counting, stopped = False, True
+    figures.seconds = clock() - began
+    edge_of_time()
+    await _leave(sockets)
     return figures
 
 
-async def open_loop(url: str, *, clients: int, per_second: float, seconds: float, seed: int = 1) -> Figures:
+async def open_loop(urls: Sequence[str], *, per_second: float, seconds: float, seed: int = 1) -> Figures:
     """
     Messages come at their own times (Poisson, *per_second* over all clients), answered or not; a latency counts from
     when the message was due, so a server that falls behind cannot hide it.
@@ -209,35 +226,40 @@ async def open_loop(url: str, *, clients: int, per_second: float, seconds: float
     dice = random.Random(seed)
 
     def received(socket: Socket, frame: bytes) -> None:
-        if _is_answer(frame) and pending[socket]:
+        if ANSWER in frame and pending[socket]:
             figures.turns += 1
             figures.latencies.append((clock() - pending[socket].pop(0)) * 1000)
 
-    sockets = await _greeted(url, clients, received)
+    sockets = await greeted(urls, received)
     pending.update({socket: [] for socket in sockets})
     number = 0
     begin = due = clock()
     while due - begin < seconds:
         due += dice.expovariate(per_second)
         await asyncio.sleep(max(0.0, due - clock()))
-        socket = sockets[number % clients]
+        socket = sockets[number % len(sockets)]
         number += 1
         pending[socket].append(due)
-        socket.send(_message(number))
+        socket.send(_message(b"o", number))
     async with asyncio.timeout(30):
         while any(pending.values()):  # noqa: ASYNC110  # an event for each answer would cost the machine what it measures
             await asyncio.sleep(0.01)
     figures.seconds = clock() - begin
+    await _leave(sockets)
+    return figures
+
+
+async def _leave(sockets: Sequence[Socket]) -> None:
     for socket in sockets:
         socket.transport.close()
-    return figures
+    await asyncio.gather(*(socket.closed for socket in sockets))
 
 
 async def _main(url: str, mode: str, clients: int, amount: float, per_second: float) -> None:
     if mode == "closed":
-        figures = await closed_loop(url, clients=clients, seconds=amount)
+        figures = await closed_loop([url] * clients, seconds=amount)
     else:
-        figures = await open_loop(url, clients=clients, seconds=amount, per_second=per_second)
+        figures = await open_loop([url] * clients, seconds=amount, per_second=per_second)
     print(figures.as_json())
 
 

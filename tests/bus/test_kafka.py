@@ -20,8 +20,6 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import NotLeaderForPartitionError
-from support.breaking import BreakingLine, breaking_line
-from support.kafka import KafkaServer, kafka_server, require_kafka
 
 from bus.clock import SystemClock
 from bus.codec import encode
@@ -47,6 +45,8 @@ from schemas.conversation import PersonTyping
 from schemas.envelope import Event, Origin
 from schemas.topics import SCHEDULE, SESSION, TOPICS, Topic, partition_of
 from tests.bus.conformance import BusConformance, World, everything, said, to
+from tests.support.breaking import BreakingLine, breaking_line
+from tests.support.kafka import KafkaServer, kafka_server, require_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
 

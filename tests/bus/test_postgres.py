@@ -142,7 +142,7 @@ class PostgresWorld:
             await bus.log.retain(KEEP)
 
 
-class _connected:  # noqa: N801 # reads as the function that it stands for
+class _connected:  # noqa: N801 # reads as the function that it stands for  # reads as the function that it stands for
     def __init__(self, url: str) -> None:
         self._url = url
 

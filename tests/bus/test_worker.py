@@ -6,8 +6,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from simulation.crew import EPOCH, Counted, Counter, Echo, decoded, said, shown, stored, to_session
-from simulation.virtual import virtual_time
 
 from bus.actor import Turn
 from bus.clock import LoopClock
@@ -21,6 +19,8 @@ from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven, RunAdvanced
 from schemas.envelope import Origin
 from schemas.topics import BASIC, CHANNEL_WEB, SESSION
+from tests.simulation.crew import EPOCH, Counted, Counter, Echo, decoded, said, shown, stored, to_session
+from tests.simulation.virtual import virtual_time
 
 
 class Recorder(Observer):

@@ -6,19 +6,6 @@ from typing import Literal
 from uuid import UUID
 
 import pytest
-from simulation.crew import (
-    Counted,
-    Counter,
-    Echo,
-    Host,
-    deaths_until_it_lives,
-    decoded,
-    said,
-    shown,
-    stored,
-    to_session,
-)
-from simulation.virtual import virtual_time
 
 from bus import codec
 from bus.actor import Turn
@@ -30,6 +17,19 @@ from bus.worker import run_worker
 from schemas.envelope import Event
 from schemas.failure import DeadLettered, TurnFailed
 from schemas.topics import BASIC, DEAD, SESSION, partition_of
+from tests.simulation.crew import (
+    Counted,
+    Counter,
+    Echo,
+    Host,
+    deaths_until_it_lives,
+    decoded,
+    said,
+    shown,
+    stored,
+    to_session,
+)
+from tests.simulation.virtual import virtual_time
 
 
 async def block(actor: str, event: Event) -> Literal["skip", "block"]:

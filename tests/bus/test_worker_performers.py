@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from simulation.crew import decoded
-from simulation.office import Model, Office
-from simulation.virtual import virtual_time
 
 from bus.clock import LoopClock
 from bus.memory import MemoryBus, MemorySubscription
@@ -15,6 +12,9 @@ from bus.protocol import Batch, Record
 from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.topics import BASIC, DEAD, SESSION, partition_of
+from tests.simulation.crew import decoded
+from tests.simulation.office import Model, Office
+from tests.simulation.virtual import virtual_time
 
 
 @virtual_time

@@ -9,8 +9,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from simulation.crew import Echo, Hosted, said, to_session
-from simulation.crew import Host as SmallSession
 
 from actors.schedule import ScheduleActor
 from bus.actor import Ask, Turn
@@ -24,6 +22,8 @@ from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.conversation import MessageReady, MessageReceived
 from schemas.topics import CHANNEL_WEB, SESSION
+from tests.simulation.crew import Echo, Hosted, said, to_session
+from tests.simulation.crew import Host as SmallSession
 
 
 async def shown(bus: PostgresBus, count: int, group: str = "edge") -> list[str]:

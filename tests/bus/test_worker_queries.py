@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from simulation.crew import Counted, Counter, said, shown, stored, to_session
-from simulation.virtual import virtual_time
-
 from bus.actor import Ask, Resource, Turn
 from bus.errors import QueryFailed
 from bus.memory import Disk, MemoryBus
 from bus.protocol import Query, Rows
 from bus.worker import run_worker
 from schemas.conversation import MessageReceived
+from tests.simulation.crew import Counted, Counter, said, shown, stored, to_session
+from tests.simulation.virtual import virtual_time
 
 
 def add(tables: dict[str, dict[Any, Any]], values: tuple[Any, ...]) -> Rows:

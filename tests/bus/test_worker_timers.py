@@ -8,8 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 from pydantic import BaseModel
-from simulation.crew import EPOCH, decoded
-from simulation.virtual import virtual_time
 
 from actors.schedule import ScheduleActor
 from bus.actor import Turn
@@ -21,6 +19,8 @@ from bus.worker import run_worker
 from schemas.envelope import Event
 from schemas.schedule import TimerCancelled, TimerDue, TimerFired, TimerRequested
 from schemas.topics import SCHEDULE, SESSION
+from tests.simulation.crew import EPOCH, decoded
+from tests.simulation.virtual import virtual_time
 
 
 class Nothing(BaseModel):

@@ -12,10 +12,10 @@ import jsonschema
 from pydantic import SecretStr
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
-from support.web_edge import World, world
 
 from bus.stopping import Stop
 from edge.settings import EdgeSettings
+from tests.support.web_edge import World, world
 
 OPERATOR = {"Authorization": "Bearer secret of the operator"}
 SETTINGS = EdgeSettings(admin_token=SecretStr("secret of the operator"), address_messages_per_s=0)

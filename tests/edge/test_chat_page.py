@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright, expect
-from support.web_edge import World, serve, world
 
 from edge.settings import EdgeSettings
 from schemas.conversation import MessageReceived
+from tests.support.web_edge import World, serve, world
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

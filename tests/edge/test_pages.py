@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from support.web_edge import world
-
 from edge.settings import EdgeSettings
 from schemas.package import BotPackage
+from tests.support.web_edge import world
 
 PORTUGUESE = {"Accept-Language": "pt-BR,pt;q=0.9,en;q=0.5"}
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
-from support.web_edge import KEY, SHOP, Client, world
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from edge.settings import EdgeSettings
 from schemas.conversation import MessageReceived, PersonTyping
 from schemas.package import digest_of
+from tests.support.web_edge import KEY, SHOP, Client, world
 
 UNLIMITED = EdgeSettings(messages_per_s=0, address_messages_per_s=0)
 

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import pytest
-from planted import worker_bugs as bugs
-from simulation.crew import Counter, deaths_until_it_lives, said, shown, to_session
-from simulation.faults import Faults
-from simulation.office import Model, Office
-from simulation.test_simulation import PAUSES, actors, chatter, chattered, expected, talk
-from simulation.virtual import run
-from simulation.world import check, check_exactly_once, simulate
 
 from bus.errors import BusUnavailable
 from bus.memory import Disk, MemoryBus, MemorySubscription
 from bus.protocol import Batch, Outgoing, Turns
 from bus.worker import Options, run_worker
+from tests.planted import worker_bugs as bugs
+from tests.simulation.crew import Counter, deaths_until_it_lives, said, shown, to_session
+from tests.simulation.faults import Faults
+from tests.simulation.office import Model, Office
+from tests.simulation.test_simulation import PAUSES, actors, chatter, chattered, expected, talk
+from tests.simulation.virtual import run
+from tests.simulation.world import check, check_exactly_once, simulate
 
 SEEDS = 12
 

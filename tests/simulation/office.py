@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import ClassVar
 
-from simulation.crew import decoded, said, to_session
-
 from bus.actor import Job
 from bus.clock import LoopClock
 from bus.memory import Disk, MemoryBus
 from bus.worker import Options, run_worker
 from schemas.conversation import MessageDelta, MessageReceived
 from schemas.topics import BASIC, SESSION, partition_of
+from tests.simulation.crew import decoded, said, to_session
 
 
-class Overloaded(Exception):  # noqa: N818 # a provider's word
+class Overloaded(Exception):  # a provider's word
     """The other side is busy."""
 
     retriable: ClassVar[bool] = True

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from simulation.faults import Faults
-from simulation.world import World, check, simulate
 
 from actors.basic import BasicActor
 from actors.schedule import ScheduleActor
@@ -16,6 +14,8 @@ from actors.session import SessionActor
 from bus.actor import Decider
 from schemas.conversation import ConversationOpened, Person
 from schemas.package import BotPackage, digest_of
+from tests.simulation.faults import Faults
+from tests.simulation.world import World, check, simulate
 
 SCRIPT = """
 TALK "What is your name?"

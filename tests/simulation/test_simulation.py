@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from simulation.crew import Echo, Host
-from simulation.faults import NO_FAULTS, Faults
-from simulation.world import World, check, check_exactly_once, simulate
 
 from actors.schedule import ScheduleActor
 from bus.actor import Decider
+from tests.simulation.crew import Echo, Host
+from tests.simulation.faults import NO_FAULTS, Faults
+from tests.simulation.world import World, check, check_exactly_once, simulate
 
 SEEDS = 200
 CLIENTS = 3

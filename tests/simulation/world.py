@@ -16,9 +16,6 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import structlog
-from simulation import virtual
-from simulation.crew import decoded
-from simulation.faults import NO_FAULTS, Faults, FaultyBus
 
 from bus.actor import Decider, Performer
 from bus.clock import LoopClock
@@ -30,6 +27,9 @@ from bus.worker import Options, run_worker
 from schemas.conversation import Message, MessageReady, MessageReceived, Person
 from schemas.envelope import Event
 from schemas.topics import CHANNEL_WEB, SESSION
+from tests.simulation import virtual
+from tests.simulation.crew import decoded
+from tests.simulation.faults import NO_FAULTS, Faults, FaultyBus
 
 _NAMES: Final = UUID("6f2d1c80-7a4e-4b57-9c0e-000000000001")
 PATIENCE_S: Final = 3600.0

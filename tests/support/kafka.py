@@ -3,7 +3,7 @@ A real Apache Kafka for tests, benchmarks and demonstrations: one node, KRaft, o
 
 Maven brings the jars once, into ``.cache/kafka/<version>`` of the checkout; Java 17 runs them. By hand::
 
-    PYTHONPATH=tests python -m support.kafka     # prints the bootstrap address, runs until Ctrl-C
+    python -m tests.support.kafka     # prints the bootstrap address, runs until Ctrl-C
 """
 
 from __future__ import annotations

@@ -77,10 +77,10 @@ def hear(host: Host, what: dict[str, Any]) -> Wait:
     kind = what["kind"]
     if kind in hearing.NEEDS_SERVICE:
         host.missing(f"HEAR AS {kind.upper()}")
-    options = _options(what.get("options", ()))
+    options = _options(what["options"]) if "options" in what else []
     if kind == "menu" and not options:
         raise BasicError("E_VALUE", "The menu has no options.")
-    prompt = to_text(what.get("prompt"))
+    prompt = to_text(what["prompt"]) if "prompt" in what else ""
     if not prompt and options and not any(act.kind == "said" for act in host.acts):
         prompt = hint("menu", host.locale, options)
     if prompt:

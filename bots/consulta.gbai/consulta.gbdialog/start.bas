@@ -6,8 +6,7 @@ TALK "Olá! Aqui é a **${clinica}**. Vou marcar a sua consulta."
 
 marcada = RECALL "consulta"
 IF marcada THEN
-    HEAR manter AS BOOLEAN WITH "Já tem consulta marcada: ${marcada}. Quer mantê-la?"
-    IF manter THEN
+    IF de_acordo("Já tem consulta marcada: ${marcada}. Quer mantê-la?") THEN
         TALK "Combinado. Até lá!"
         STOP
     END IF
@@ -25,8 +24,7 @@ HEAR nome AS NAME WITH "Em que nome fica a consulta?"
 HEAR telefone_do_paciente AS MOBILE WITH "Qual é o seu telefone, com o indicativo?"
 
 quando = dia_por_extenso(dia) + " às " + hora
-HEAR certo AS BOOLEAN WITH "${especialidade}, ${quando}, em nome de ${nome}. Confirma?"
-IF NOT certo THEN
+IF NOT de_acordo("${especialidade}, ${quando}, em nome de ${nome}. Confirma?") THEN
     TALK "Nada foi marcado. Diga *recomeçar* quando quiser."
     STOP
 END IF
@@ -56,6 +54,14 @@ SUB escolher_dia
         END IF
     LOOP UNTIL serve
 END SUB
+
+FUNCTION de_acordo(pergunta)
+    ADD SUGGESTION "Sim"
+    ADD SUGGESTION "Não"
+    HEAR resposta AS BOOLEAN WITH pergunta
+    CLEAR SUGGESTIONS
+    RETURN resposta
+END FUNCTION
 
 FUNCTION horas_livres(quando_livre)
     restantes = []

@@ -20,8 +20,7 @@ END IF
 CALL show_menu
 DO
     CALL add_pizza
-    HEAR more AS BOOLEAN WITH "That makes ${money(total)} so far. Another pizza?"
-LOOP WHILE more
+LOOP WHILE agreed("That makes ${money(total)} so far. Another pizza?")
 
 HEAR way AS "Delivery", "Pick-up" WITH "Shall we bring it, or do you pick it up?"
 delivery = way = "Delivery"
@@ -38,8 +37,7 @@ END IF
 due = total + fee + tip
 
 CALL show_order
-HEAR right AS BOOLEAN WITH "Shall I send it to the kitchen?"
-IF NOT right THEN
+IF NOT agreed("Shall I send it to the kitchen?") THEN
     TALK "All right, nothing was ordered. Say *new order* when you feel hungry."
     STOP
 END IF
@@ -53,6 +51,15 @@ IF delivery THEN
 ELSE
     TALK "Thank you! Order **#${number}** will be ready at ${place}."
 END IF
+
+FUNCTION agreed(question)
+    ' Two buttons, and whatever else means yes or no: "sure", "nope", "ok".
+    ADD SUGGESTION "Yes"
+    ADD SUGGESTION "No"
+    HEAR answer AS BOOLEAN WITH question
+    CLEAR SUGGESTIONS
+    RETURN answer
+END FUNCTION
 
 FUNCTION money(amount)
     RETURN currency + " " + FORMAT(amount, "#,##0.00")
