@@ -71,16 +71,18 @@ class Turn:
         bot: str | None = None,
         bot_version: str | None = None,
         reply_to: str | None = None,
+        event_id: UUID | None = None,
         **fields: Any,
     ) -> E:
         """
         Publish an event of that class with the turn. The envelope follows from the event in hand; ``at`` is its time,
-        ``id`` and ``origin`` are made of its place, so a repeat of the turn makes the same event.
+        ``id`` (unless one of ``new_id`` is given as *event_id*) and ``origin`` are made of its place, so a repeat of the turn makes
+        the same event.
         """
         cause = self.event
         index = len(self.outgoing)
         made = event(
-            id=derived_id(cause.id, f"{self.actor}/{index}"),
+            id=derived_id(cause.id, f"{self.actor}/{index}") if event_id is None else event_id,
             at=cause.at,
             tenant=cause.tenant,
             bot=cause.bot if bot is None else bot,

@@ -8,10 +8,10 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from actors.session import texts
 from actors.session.bot import NO_BOT, BotFacts, facts_of
@@ -33,20 +33,12 @@ from schemas.dialog import (
     Act,
     AnswerGiven,
     AnswerOverdue,
-    AwaitsAnswer,
-    AwaitsWorld,
-    ContextCleared,
-    ContextSet,
-    Ended,
-    Failed,
     RunAdvanced,
     RunCancelled,
     RunRequested,
-    Said,
     SuggestionAdded,
-    SuggestionsCleared,
-    SystemPromptSet,
 )
+from schemas.envelope import Event
 from schemas.failure import TurnFailed
 from schemas.package import BotPackage
 from schemas.schedule import TimerFired, TimerRequested
@@ -101,29 +93,13 @@ def _decide(turn: Turn, state: SessionState | None, facts: BotFacts) -> SessionS
             turn.write("conversations.insert", event.key, event.bot, event.channel, event.person.id, event.at)
         else:
             return None  # a conversation that was swept: what still comes for it is of no use to anybody
+    handle = _HANDLERS.get(type(event))
+    if handle is None:
+        raise TypeError(f"the session actor does not take {event.type}")
     conversation = _Conversation(turn, state, facts)
-    match event:
-        case MessageReceived():
-            conversation.receive(event)
-        case RunAdvanced():
-            conversation.advance(event)
-        case ConversationOpened():
-            conversation.attach(event.slot)
-            conversation.open()
-        case ConversationResumed():
-            conversation.attach(event.slot)
-        case PersonTyping():
-            conversation.person_types()
-        case TimerFired():
-            state.timer_at = None
-            if not conversation.time_passes(event.due_at):
-                return None
-        case ConversationClosed():
-            conversation.close(event.reason)
-        case TurnFailed():
-            conversation.turn_failed(event)
-        case _:
-            raise TypeError(f"the session actor does not take {event.type}")
+    handle(conversation, event)
+    if conversation.swept:
+        return None
     conversation.set_timer()
     return state
 
@@ -143,23 +119,28 @@ def _new(event: ConversationOpened | MessageReceived) -> SessionState:
 class _Conversation:
     """One turn of one conversation: the state in hand, and what follows from the event."""
 
-    __slots__ = ("facts", "state", "turn")
+    __slots__ = ("facts", "state", "swept", "turn")
 
     def __init__(self, turn: Turn, state: SessionState, facts: BotFacts) -> None:
         self.turn = turn
         self.state = state
         self.facts = facts
+        self.swept = False
 
     # --- what the person does ---------------------------------------------------------------------------------------
 
-    def attach(self, slot: int | None) -> None:
-        """From now on messages go to *slot*; the edge there is told up to where the transcript has everything."""
-        self.state.slot = slot
-        self.turn.emit(self._channel(), ConversationAttached, partition=slot, seq=self.state.seq)
-
-    def open(self) -> None:
+    def open(self, event: ConversationOpened) -> None:
+        self._attach(event.slot)
         if not self.state.started and self.state.run is None:
             self._start()
+
+    def resume(self, event: ConversationResumed) -> None:
+        self._attach(event.slot)
+
+    def _attach(self, slot: int | None) -> None:
+        """From now on messages go to *slot*; the edge there is told up to where the transcript has everything."""
+        self.state.slot = slot
+        self.turn.emit(_topic_of(self.state.channel), ConversationAttached, partition=slot, seq=self.state.seq)
 
     def receive(self, event: MessageReceived) -> None:
         state = self.state
@@ -189,13 +170,16 @@ class _Conversation:
         else:
             self._route(held)
 
-    def person_types(self) -> None:
+    def person_types(self, _event: PersonTyping) -> None:
         state = self.state
         state.last_at = self.turn.event.at
         if state.held_until is not None:
             state.held_until = self.turn.event.at + self.facts.debounce
 
-    def close(self, reason: str) -> None:
+    def close(self, event: ConversationClosed) -> None:
+        self._close(event.reason)
+
+    def _close(self, reason: str) -> None:
         self._reset(reason)
         self.state.spoken = False
         self.state.opened_at = self.turn.event.at
@@ -203,7 +187,7 @@ class _Conversation:
     def _acknowledge_again(self, event: MessageReceived, seq: int) -> None:
         message = Message(seq=seq, id=self.turn.new_id("repeat"), role="user", text="", at=event.at)
         self.turn.emit(
-            self._channel(),
+            _topic_of(self.state.channel),
             MessageReady,
             partition=self.state.slot,
             message=message,
@@ -280,24 +264,24 @@ class _Conversation:
         if run is None or run.id != event.run:
             return  # a run that was cancelled: what it still said is of no use
         self._act(event.acts)
-        match event.outcome:
-            case AwaitsAnswer(deadline_at=deadline, secret=secret):
-                run.asked, run.heard = True, False
-                run.deadline_at, run.secret = deadline, secret
-                state.opener = None
-            case AwaitsWorld():
-                run.asked, run.heard = False, False
-                self.turn.emit(self._channel(), TypingShown, partition=state.slot)
-            case Ended():
-                self._run_is_over()
-            case Failed(code=code):
-                if code == "E_TIMEOUT":
-                    self._say("bot", texts.text("waited_too_long", state.person.locale))
-                    state.started = False
-                else:
-                    self._apologise()
-                state.opener = None
-                self._run_is_over()
+        outcome = event.outcome
+        if outcome.kind == "awaits_answer":
+            run.asked, run.heard = True, False
+            run.deadline_at, run.secret = outcome.deadline_at, outcome.secret
+            state.opener = None
+        elif outcome.kind == "awaits_world":
+            run.asked, run.heard = False, False
+            self.turn.emit(_topic_of(state.channel), TypingShown, partition=state.slot)
+        elif outcome.kind == "ended":
+            self._run_is_over()
+        else:
+            if outcome.code == "E_TIMEOUT":
+                self._say("bot", texts.text("waited_too_long", state.person.locale))
+                state.started = False
+            else:
+                self._apologise()
+            state.opener = None
+            self._run_is_over()
         self._route_held()
 
     def turn_failed(self, event: TurnFailed) -> None:
@@ -343,19 +327,21 @@ class _Conversation:
         Do what a run did. What it offers travels with the last message of the turn, wherever in the turn it was added,
         for it is there that the person answers.
         """
-        said = [act for act in acts if isinstance(act, Said) and (act.text or act.attachments)]
+        said = []
         for act in acts:
-            match act:
-                case SuggestionAdded():
-                    self._offer(act)
-                case SuggestionsCleared():
-                    self.state.quick = []
-                case ContextSet(name=name, text=text):
-                    self._set_context(name, text)
-                case ContextCleared(name=name):
-                    self._clear_context(name)
-                case SystemPromptSet(text=text):
-                    self.state.system_prompt = text
+            if act.kind == "said":
+                if act.text or act.attachments:
+                    said.append(act)
+            elif act.kind == "suggestion_added":
+                self._offer(act)
+            elif act.kind == "suggestions_cleared":
+                self.state.quick = []
+            elif act.kind == "context_set":
+                self._set_context(act.name, act.text)
+            elif act.kind == "context_cleared":
+                self._clear_context(act.name)
+            else:
+                self.state.system_prompt = act.text
         for act in said[:-1]:
             self._say("bot", act.text, act.attachments)
         if said:
@@ -411,13 +397,17 @@ class _Conversation:
         )
         body = message.__pydantic_serializer__.to_json(message).decode()
         turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
-        turn.emit(self._channel(), MessageReady, partition=state.slot, message=message, client_id=client_id)
+        turn.emit(
+            _topic_of(state.channel),
+            MessageReady,
+            partition=state.slot,
+            event_id=message.id,
+            message=message,
+            client_id=client_id,
+        )
 
     def _apologise(self) -> None:
         self._say("bot", self.facts.apology or texts.text("apology", self.state.person.locale))
-
-    def _channel(self) -> str:
-        return _topic_of(self.state.channel)
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -432,14 +422,16 @@ class _Conversation:
             state.timer_at = nearest
             self.turn.emit(SCHEDULE, TimerRequested, reply_to=SESSION, timer=TIMER, due_at=nearest)
 
-    def time_passes(self, now: datetime) -> bool:
-        """Do what is due at *now*. False: the conversation is swept away."""
-        state = self.state
+    def time_passes(self, event: TimerFired) -> None:
+        """Do what is due now, which is when the timer was due."""
+        state, now = self.state, event.due_at
+        state.timer_at = None
         if not state.spoken and now >= state.opened_at + UNSPOKEN_KEPT:
             self._cancel_run("nobody ever said anything")
             self.turn.write("messages.forget", self.turn.event.key)
             self.turn.write("conversations.forget", self.turn.event.key)
-            return False
+            self.swept = True
+            return
         if state.held_until is not None and now >= state.held_until:
             self._end_debounce()
         run = state.run
@@ -447,8 +439,7 @@ class _Conversation:
             run.heard = True
             self.turn.emit(BASIC, AnswerOverdue, run=run.id)
         if self.facts.idle is not None and state.spoken and now >= state.last_at + self.facts.idle:
-            self.close("idle")
-        return True
+            self._close("idle")
 
     def _end_debounce(self) -> None:
         state = self.state
@@ -476,6 +467,19 @@ class _Conversation:
         if self.facts.idle is not None and state.spoken:
             deadlines.append(state.last_at + self.facts.idle)
         return min(deadlines, default=None)
+
+
+# isinstance() on models asks their abstract base class, which is dear; there is one class for each type anyway.
+_HANDLERS: Final[dict[type[Event], Callable[[_Conversation, Any], None]]] = {
+    MessageReceived: _Conversation.receive,
+    RunAdvanced: _Conversation.advance,
+    ConversationOpened: _Conversation.open,
+    ConversationResumed: _Conversation.resume,
+    ConversationClosed: _Conversation.close,
+    PersonTyping: _Conversation.person_types,
+    TimerFired: _Conversation.time_passes,
+    TurnFailed: _Conversation.turn_failed,
+}
 
 
 @lru_cache(maxsize=256)
