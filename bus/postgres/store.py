@@ -155,9 +155,12 @@ class Store:
             try:
                 yield transaction
             finally:
-                if connection.is_in_transaction() and not connection.is_closed():
-                    with mapped():
-                        await connection.execute("ROLLBACK")
+                if not connection.is_closed() and connection.is_in_transaction():
+                    try:
+                        with mapped():
+                            await connection.execute("ROLLBACK")
+                    except BusUnavailable:
+                        connection.terminate()  # which rolls back as well, and hides nothing of why we leave
 
     # --- the outbox -------------------------------------------------------------------------------------------------
 
