@@ -76,8 +76,8 @@ class Turn:
     ) -> E:
         """
         Publish an event of that class with the turn. The envelope follows from the event in hand; ``at`` is its time,
-        ``id`` (unless one of ``new_id`` is given as *event_id*) and ``origin`` are made of its place, so a repeat of the turn makes
-        the same event.
+        ``id`` and ``origin`` are made of its place, so a repeat of the turn makes the same event. *event_id* is for an
+        id of ``new_id`` that stands elsewhere too.
         """
         cause = self.event
         index = len(self.outgoing)
