@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,14 +13,23 @@ from schemas.conversation import Attachment, Person, Suggestion
 __all__ = ["Held", "OpenRun", "Quick", "SessionState"]
 
 
-class Held(BaseModel):
+class _Part(BaseModel):
+    """Part of a state. Setting a field is plain: a turn sets a dozen, and all are checked when they are read back."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    if not TYPE_CHECKING:
+        __setattr__ = object.__setattr__
+
+
+class Held(_Part):
     """A message of the person that is in the transcript and not yet routed."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
 
 
-class OpenRun(BaseModel):
+class OpenRun(_Part):
     """
     The run in the foreground.
 
@@ -34,7 +44,7 @@ class OpenRun(BaseModel):
     secret: bool = False
 
 
-class Quick(BaseModel):
+class Quick(_Part):
     """A quick reply on offer."""
 
     suggestion: Suggestion
@@ -42,7 +52,7 @@ class Quick(BaseModel):
     until_answered: bool = False
 
 
-class SessionState(BaseModel):
+class SessionState(_Part):
     """
     One conversation.
 
@@ -54,8 +64,6 @@ class SessionState(BaseModel):
         opener: the message that opened the conversation, answered if ``start`` ends without asking.
         timer_at: the one timer of the session, never later than the nearest deadline.
     """
-
-    model_config = ConfigDict(extra="ignore")
 
     bot: str
     bot_version: str
