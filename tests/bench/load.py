@@ -14,15 +14,17 @@ import os
 import random
 import struct
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 __all__ = ["ANSWER", "WELCOME", "Figures", "Socket", "closed_loop", "greeted", "open_loop", "percentile"]
 
 ANSWER: Final = b'"role":"bot"'
-WELCOME: Final = b'"type":"welcome"'
+WELCOME: Final = b'"welcome"'
 AT_ONCE: Final = 50  # connections that are made at once
 
 
@@ -141,24 +143,35 @@ def _message(prefix: bytes, number: int) -> bytes:
     return b'{"type":"message","id":"%b-%d","text":"%d"}' % (prefix, number, number)
 
 
+def _refused(waiting: asyncio.Future[None], url: str, _: object) -> None:
+    if not waiting.done():
+        waiting.set_exception(ConnectionError(f"{url} was closed before it said anything"))
+
+
 async def greeted(
     urls: Sequence[str], received: Callable[[Socket, bytes], None], *, greeting: bytes = ANSWER
 ) -> list[Socket]:
     """
     Connect one client for each of *urls*; each is ready when a frame with *greeting* in it has come. From then on frames
     go to *received*.
+
+    Raises:
+        ConnectionError: the server closed one of them.
+        TimeoutError: one was not greeted within a minute.
     """
     sockets: list[Socket] = []
+    loop = asyncio.get_running_loop()
     for begin in range(0, len(urls), AT_ONCE):
-        waiting: dict[Socket, asyncio.Future[None]] = {}
+        # A frame may come before `connect` returns.
+        waiting: defaultdict[Socket, asyncio.Future[None]] = defaultdict(loop.create_future)
 
         def first(socket: Socket, frame: bytes, waiting: dict[Socket, asyncio.Future[None]] = waiting) -> None:
-            if greeting in frame and socket in waiting and not waiting[socket].done():
+            if greeting in frame and not waiting[socket].done():
                 waiting[socket].set_result(None)
 
         for url in urls[begin : begin + AT_ONCE]:
             socket = await Socket.connect(url, first)
-            waiting[socket] = asyncio.get_running_loop().create_future()
+            socket.closed.add_done_callback(partial(_refused, waiting[socket], url))
             sockets.append(socket)
         async with asyncio.timeout(60):
             await asyncio.gather(*waiting.values())
