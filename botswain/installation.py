@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from botswain.embedded import EmbeddedPostgres, embedded_postgres, lock_data, running_database
 from botswain.errors import Problem
@@ -14,7 +15,11 @@ from bus.postgres import migrate, open_postgres_bus
 from bus.postgres.database import Database, open_database
 from bus.protocol import Bus, Clock
 
-__all__ = ["Installation", "Store", "open_installation", "open_store"]
+if TYPE_CHECKING:
+    from bus.kafka import KafkaBus, KafkaOptions
+    from edge.health import Check
+
+__all__ = ["Installation", "Store", "kafka_options", "open_installation", "open_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +37,12 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What edges and workers work on."""
+    """What edges and workers work on; *checks* say what is wrong with the bus, for the health page."""
 
     bus: Bus
     database: Database
     clock: Clock
+    checks: Mapping[str, Check] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -67,22 +73,29 @@ async def open_installation(settings: Settings, store: Store) -> AsyncIterator[I
     async with open_database(store.url, "botswain", size=4) as database:
         if settings.bus == "kafka":
             async with _open_kafka(settings, store, clock) as bus:
-                yield Installation(bus, database, clock)
+                yield Installation(bus, database, clock, {"kafka": bus.check})
         else:
             async with open_postgres_bus(store.url, clock=clock) as bus:
                 yield Installation(bus, database, clock)
 
 
-@asynccontextmanager
-async def _open_kafka(settings: Settings, store: Store, clock: Clock) -> AsyncIterator[Bus]:
+def kafka_options(settings: Settings) -> KafkaOptions:
+    """How the installation uses Kafka. Raises ``Problem``: the library is missing."""
     try:
-        from bus.kafka import KafkaOptions, open_kafka_bus  # an extra: who does not use it need not have it
+        from bus.kafka import KafkaOptions  # an extra: who does not use it need not have it
     except ModuleNotFoundError as error:
         if error.name != "aiokafka":
             raise
         raise Problem(
             "BOTSWAIN_BUS is kafka, and aiokafka is not installed.", "pip install 'botswain[kafka]'"
         ) from None
-    options = KafkaOptions(prefix=settings.kafka.prefix, replication=settings.kafka.replication)
+    return KafkaOptions(prefix=settings.kafka.prefix, replication=settings.kafka.replication)
+
+
+@asynccontextmanager
+async def _open_kafka(settings: Settings, store: Store, clock: Clock) -> AsyncIterator[KafkaBus]:
+    options = kafka_options(settings)
+    from bus.kafka import open_kafka_bus
+
     async with open_kafka_bus(settings.kafka.bootstrap, store.url, clock=clock, options=options) as bus:
         yield bus

@@ -39,7 +39,7 @@ class KafkaSettings(_Group):
     """The brokers, when ``bus`` is ``kafka``."""
 
     bootstrap: str = Field(default="localhost:9092", description="brokers to begin with: host:port, comma between")
-    prefix: str = Field(default="", description="stands before the names of topics and groups")
+    prefix: str = Field(default="", description="stands before the names of topics")
     replication: int | None = Field(
         default=None, ge=1, description="copies of topics that are made here; unset: 3, or as many as there are brokers"
     )

@@ -130,31 +130,25 @@ async def acting(given: dict[str, Any]) -> AsyncIterator[tuple[Installation, Rea
 @json_option
 @data_option
 def topics(as_json: bool, **given: Any) -> None:
-    """Show the topics of the log and how far each group of readers is behind.
+    """Show the topics of the log and how far each group of readers is behind, on PostgreSQL or Kafka."""
+    from dataclasses import asdict
 
-    With BOTSWAIN_BUS=kafka the events are on the brokers; here are the positions only.
-    """
+    from botswain.overview import overview
 
     async def main() -> None:
         async with reading(given) as reads:
-            heads, groups = await reads.topics(), await reads.groups()
-        found: dict[str, dict[str, Any]] = {}
-        for head in heads:
-            entry = found.setdefault(head.topic, {"topic": head.topic, "partitions": 0, "groups": {}})
-            entry["partitions"] += 1
-        for group in groups:
-            entry = found.setdefault(group.topic, {"topic": group.topic, "partitions": 0, "groups": {}})
-            counted = entry["groups"].setdefault(group.group, {"owned": 0, "lag": 0})
-            counted["owned"] += group.owned
-            counted["lag"] += group.lag
+            found = await overview(read_settings(**given), reads)
         if as_json:
-            show(json.dumps(list(found.values()), indent=2))
+            show(json.dumps([asdict(entry) for entry in found], indent=2))
             return
-        for entry in found.values():
-            show(f"{paint(entry['topic'], bold=True)}  {entry['partitions']} partitions")
-            for name, counted in sorted(entry["groups"].items()):
-                lag = paint(f"{counted['lag']} to read", fg="yellow" if counted["lag"] else "green")
-                show(f"    {name}: {lag}, {counted['owned']} partitions in work")
+        for entry in found:
+            show(f"{paint(entry.topic, bold=True)}  {entry.partitions} partitions")
+            for name, group in sorted(entry.groups.items()):
+                lag = "hears what is new" if group.lag is None else f"{group.lag} to read"
+                show(
+                    f"    {name}: {paint(lag, fg='yellow' if group.lag else 'green')}, "
+                    f"{group.owned} partition{'' if group.owned == 1 else 's'} in work"
+                )
 
     run(main())
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from botswain.installation import Installation, Store
     from botswain.packages import Draft
     from botswain.publishing import Workshop
+    from bus.stopping import Stop
     from edge.app import Edge
 
 __all__ = ["edge", "up", "worker"]
@@ -133,7 +134,7 @@ async def _up(settings: Settings) -> None:
             )
             await workshop.publish_all()
             registry = CollectorRegistry()
-            app = await _app(settings, installation, store, registry, workshop)
+            app = await _app(settings, installation, store, registry, stopping, workshop)
 
             def ready() -> None:
                 broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
@@ -171,7 +172,7 @@ async def _edge(settings: Settings) -> None:
             open_store(settings, note=address, share=True) as store,
             open_installation(settings, store) as installation,
         ):
-            app = await _app(settings, installation, store, CollectorRegistry(), None)
+            app = await _app(settings, installation, store, CollectorRegistry(), stopping)
             await serve_http(app, listener, settings, stopping, lambda: show(f"The web chat is at {address}"))
     log.info("stopped")
 
@@ -201,7 +202,12 @@ async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
 
 
 async def _app(
-    settings: Settings, installation: Installation, store: Store, registry: CollectorRegistry, workshop: Workshop | None
+    settings: Settings,
+    installation: Installation,
+    store: Store,
+    registry: CollectorRegistry,
+    stopping: Stop,
+    workshop: Workshop | None = None,
 ) -> Edge:
     from bus.errors import BusUnavailable
     from bus.postgres.reads import Reads
@@ -229,7 +235,8 @@ async def _app(
         metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
-        checks={"database": database},
+        checks={"database": database, **installation.checks},
+        stopping=stopping,
     )
 
 

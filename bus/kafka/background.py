@@ -9,11 +9,12 @@ from typing import Any, Final
 
 import structlog
 
-__all__ = ["EndedError", "apart", "beside", "unending"]
+__all__ = ["EndedError", "apart", "begin", "beside", "unending"]
 
 log = structlog.get_logger(__name__)
 
 APART_S: Final = 5.0
+BEGUN_S: Final = 1.0
 
 
 class EndedError(Exception):
@@ -38,6 +39,25 @@ async def unending(work: Coroutine[Any, Any, None]) -> None:
             raise
         raise EndedError(f"{name} was cancelled from within") from error
     raise EndedError(f"{name} came to an end")
+
+
+async def begin(start: Callable[[], Coroutine[Any, Any, Any]], timeout_s: float) -> None:
+    """
+    Start a client. When we are cancelled meanwhile, its start may still come to an end, for a moment: cut short, it
+    would forget a connection that is open.
+
+    Raises: TimeoutError.
+    """
+    task = asyncio.ensure_future(start())
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=BEGUN_S)
+        raise
+    finally:
+        if not task.cancel() and not task.cancelled():
+            task.exception()  # whoever waited knows of it, or is gone
 
 
 async def apart(*steps: Callable[[], Coroutine[Any, Any, Any]]) -> None:

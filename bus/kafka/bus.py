@@ -15,16 +15,14 @@ import structlog
 
 from bus.errors import BusError, BusUnavailable, TooLarge
 from bus.kafka.background import beside
-from bus.kafka.group import GroupMember
 from bus.kafka.outbox import Outbox
-from bus.kafka.placement import KafkaMembers
 from bus.kafka.reader import Reader
 from bus.kafka.records import Placed, place
 from bus.kafka.subscription import SETTLE_S, KafkaSubscription
 from bus.kafka.topics import ensure_topics
 from bus.kafka.writer import Writer, open_writer
 from bus.postgres.database import Database, open_database
-from bus.postgres.leases import LIFE_S
+from bus.postgres.leases import LIFE_S, Members
 from bus.postgres.log import Topics, declare_topics
 from bus.postgres.migrate import check_schema
 from bus.postgres.store import Store, StoreTransaction
@@ -46,12 +44,10 @@ class KafkaOptions:
     How Kafka is used.
 
     Args:
-        prefix: stands before the names of topics and groups on Kafka, so that installations can share a cluster.
+        prefix: stands before the names of topics on Kafka, so that installations can share a cluster.
         replication: copies of each partition of a topic that is made here; None for 3, or as many as there are brokers.
         max_event_bytes: the size of the largest event as JSON.
         publish_s: how long ``publish`` waits for Kafka.
-        session_s: a process that Kafka has not heard of for so long is replaced in its groups. Brokers take no less
-            than their ``group.min.session.timeout.ms`` (6 s).
         life_s: for how long a process that hangs keeps its partitions.
         watch_s: how long a partition may stand still with more to read before its client is replaced.
     """
@@ -60,7 +56,6 @@ class KafkaOptions:
     replication: int | None = None
     max_event_bytes: int = 1 << 20
     publish_s: float = 10.0
-    session_s: float = 6.0
     life_s: float = LIFE_S
     watch_s: float = 5.0
 
@@ -99,7 +94,7 @@ class KafkaBus:
         store: Store,
         writer: Writer,
         outbox: Outbox,
-        members: KafkaMembers,
+        members: Members,
     ) -> None:
         self._bootstrap = bootstrap
         self._options = options
@@ -134,20 +129,11 @@ class KafkaBus:
         self, topic: str, *, group: str, start: Literal["committed", "end"] = "committed", most: int | None = None
     ) -> AsyncIterator[Subscription]:
         """
-        As ``Bus.subscribe``. The fair share is Kafka's to give: the process joins a consumer group. Where only so many
-        partitions are wanted, which no consumer group can do, the process takes any that nobody has.
+        As ``Bus.subscribe``. No consumer group of Kafka's has a say: the leases in PostgreSQL, beside the positions
+        that they guard, share the partitions out. A killed process is replaced when its connection ends, not after the
+        session timeout of a group.
         """
         id_, partitions = self._topics.find(topic)
-        kafka_topic = self._options.name(topic)
-        member: GroupMember | None = None
-        if most is None:
-            member = GroupMember(
-                self._bootstrap,
-                kafka_topic,
-                f"{self._options.name(group)}.{topic}",
-                session_s=self._options.session_s,
-                changed=self._members.look,
-            )
         subscription = KafkaSubscription(
             topic,
             id_,
@@ -160,19 +146,17 @@ class KafkaBus:
                 Reader,
                 self._bootstrap,
                 topic,
-                kafka_topic,
+                self._options.name(topic),
                 self._options.max_event_bytes,
                 self._options.watch_s,
             ),
             most=most,
             from_end=start == "end",
-            chosen=lambda: None if member is None else member.assigned,
             let_go=self._members.release,
         )
         await self._members.join(subscription)
         self._subscriptions.add(subscription)
-        work = subscription.work() if member is None else [*subscription.work(), member.run()]
-        async with beside(*work):
+        async with beside(*subscription.work()):
             try:
                 yield subscription
             finally:
@@ -214,10 +198,13 @@ class KafkaBus:
         """As ``Bus.count_attempt``."""
         return await self.store.count_attempt(group, topic, partition, offset)
 
-    @property
-    def stalled(self) -> list[str]:
-        """What should move and does not, for the health page: 'group of topic'."""
-        return sorted(f"{each.group} of {each.topic}" for each in self._subscriptions if each.stalled)
+    async def check(self) -> str:
+        """What is wrong with Kafka, in a sentence; '' if nothing is. What heals goes on by itself."""
+        stalled = sorted({f"{each.group} of {each.topic}" for each in self._subscriptions if each.stalled})
+        said = [self._writer.trouble] if self._writer.trouble else []
+        if stalled:
+            said.append(f"nothing comes to {', '.join(stalled)}")
+        return "; ".join(said)
 
 
 @asynccontextmanager
@@ -252,7 +239,7 @@ async def open_kafka_bus(
             declared = await declare_topics(connection, topics)
         await _declare_on_kafka(bootstrap, topics, declared, options)
         store = Store(database, declared, None, max_event_bytes=options.max_event_bytes)
-        members = KafkaMembers(database, lambda place, head: None, options.life_s)
+        members = Members(database, lambda place, head: None, options.life_s)
         await members.enter()
         async with open_writer(bootstrap, topic_name=options.name, max_bytes=options.max_event_bytes) as writer:
             outbox = Outbox(store, writer)

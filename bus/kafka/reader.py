@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from bus.errors import BusUnavailable
-from bus.kafka.background import apart, unending
+from bus.kafka.background import apart, begin, unending
 from bus.kafka.records import read
 from bus.protocol import Delivery
 
@@ -149,8 +149,7 @@ class Reader:
                 retry_backoff_ms=100,
             )
             try:
-                async with asyncio.timeout(START_S):
-                    await consumer.start()
+                await begin(consumer.start, START_S)
                 self._consumer = consumer
                 self._running.set()
                 self._assign()

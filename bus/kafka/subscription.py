@@ -38,7 +38,6 @@ class KafkaSubscription:
     Args:
         most: own no more than so many.
         from_end: begin at the end of a partition.
-        chosen: the partitions that should be ours now; None where the leases share them out.
         let_go: gives partitions back to the leases, in good order.
     """
 
@@ -55,7 +54,6 @@ class KafkaSubscription:
         make_reader: Callable[[Callable[[], None]], Reader],
         most: int | None,
         from_end: bool,
-        chosen: Callable[[], Collection[int] | None],
         let_go: Callable[[KafkaSubscription, Collection[int]], Awaitable[None]],
     ) -> None:
         self.topic = topic
@@ -63,7 +61,6 @@ class KafkaSubscription:
         self.partitions = partitions
         self.group = group
         self.most = most
-        self.chosen = chosen
         self.id = 0
         self.closed = False
         self._database = database

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from bus.errors import BusUnavailable
+from bus.kafka.background import apart
 from schemas.topics import Topic
 
-__all__ = ["ensure_topics"]
+__all__ = ["ensure_topics", "log_ends"]
 
 _RETRY_S = 0.2
 
@@ -74,3 +76,29 @@ async def _ensure(
         return {names[name]: len(found[name]["partitions"]) for name in names}
     finally:
         await admin.close()
+
+
+async def log_ends(
+    bootstrap: str, topics: Sequence[Topic], *, topic_name: Callable[[str], str], timeout_s: float
+) -> dict[tuple[str, int], int]:
+    """
+    (topic, partition) -> the offset that its next event will get; a topic that is not there is left out.
+
+    Raises: BusUnavailable: Kafka did not answer within *timeout_s*.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="botswain", group_id=None)
+    names = {topic_name(topic.name): topic.name for topic in topics}
+    try:
+        async with asyncio.timeout(timeout_s):
+            await consumer.start()
+            places = [
+                TopicPartition(name, partition)
+                for name in sorted(names.keys() & await consumer.topics())
+                for partition in sorted(consumer.partitions_for_topic(name) or ())
+            ]
+            ends = await consumer.end_offsets(places)
+    except (KafkaError, OSError, TimeoutError) as error:
+        raise BusUnavailable(f"Kafka at {bootstrap} does not answer: {error!r}") from error
+    finally:
+        await apart(consumer.stop)
+    return {(names[place.topic], place.partition): end for place, end in ends.items()}

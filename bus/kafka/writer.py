@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from bus.errors import BusUnavailable
-from bus.kafka.background import apart, beside
+from bus.kafka.background import apart, begin, beside
 from bus.kafka.records import Placed
 
 __all__ = ["Writer", "open_writer"]
@@ -88,6 +88,7 @@ class Writer:
         self._bytes = 0
         self._generation = 0
         self._broken: BaseException | None = None
+        self.trouble = ""  # why nothing can be written at the moment, for people
 
     async def publish(self, records: Sequence[Placed], timeout_s: float) -> None:
         """
@@ -148,14 +149,15 @@ class Writer:
         while True:
             producer = self._make_producer()
             try:
-                async with asyncio.timeout(START_S):
-                    await producer.start()
+                await begin(producer.start, START_S)
+                self.trouble = ""
                 await self._send_until_broken(producer)
             except Exception as error:
                 # Whatever it is, faults of the client included: a new client is the only thing that can help.
                 self._broken = error
             finally:
                 await _close(producer)
+            self.trouble = f"no connection for writing: {self._broken!r}"
             log.warning("kafka_producer_replaced", reason=repr(self._broken))
             self._start_anew(self._broken or KafkaError("closed"))
             await asyncio.sleep(RETRY_S)

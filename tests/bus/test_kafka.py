@@ -82,7 +82,7 @@ def open_bus(kafka: KafkaServer, prefix: str, postgres_url: str) -> OpenBus:
             postgres_url,
             clock=SystemClock(),
             topics=[INBOX, NEXT],
-            options=KafkaOptions(prefix=prefix, session_s=2.0, **options),  # type: ignore[arg-type]
+            options=KafkaOptions(prefix=prefix, **options),  # type: ignore[arg-type]
         )
 
     return opened
@@ -138,7 +138,7 @@ class KafkaWorld:
                 f"127.0.0.1:{self.kafka.line_end_port}",
                 self._line_url,
                 clock=SystemClock(),
-                options=KafkaOptions(prefix=self.prefix, session_s=2.0, life_s=2.0),
+                options=KafkaOptions(prefix=self.prefix, life_s=2.0),
             )
         )
 

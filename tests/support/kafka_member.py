@@ -15,7 +15,7 @@ async def main(bootstrap: str, postgres_url: str, prefix: str, topic: str, group
     """Print the partitions as JSON when it owns all, and go on for ever."""
     (partitions,) = (known.partitions for known in TOPICS if known.name == topic)
     owned: list[int] = []
-    options = KafkaOptions(prefix=prefix, session_s=2.0, life_s=2.0)
+    options = KafkaOptions(prefix=prefix, life_s=2.0)
     async with (
         open_kafka_bus(bootstrap, postgres_url, clock=SystemClock(), options=options) as bus,
         bus.subscribe(topic, group=group) as subscription,
