@@ -19,8 +19,9 @@ from actors.basic.tools import PARAM_TYPES
 from botswain.chats import parse_chat, play
 from botswain.checking import check_package
 from botswain.rehearsal import Rehearsal
-from tests.docs.reading import AUTHORS, Block, blocks, section
+from edge.theme import safe_css
 from schemas.package import BotPackage
+from tests.docs.reading import AUTHORS, ROOT, Block, blocks, section
 
 LANGUAGE = AUTHORS / "language.md"
 SCRIPTS = [block for file in sorted(AUTHORS.glob("*.md")) for block in blocks(file, "basic")]
@@ -72,7 +73,7 @@ def test_first_mistake() -> None:
 
 def words_of(text: str, pattern: str) -> list[str]:
     """All that *pattern* finds in the first cells of tables, in lower case."""
-    cells = re.findall(r"^\| (.*?) \| ", text, re.MULTILINE)
+    cells = re.findall(r"^\| (`.*?) \| ", text, re.MULTILINE)
     return [found.lower() for cell in cells for found in re.findall(pattern, cell)]
 
 
@@ -119,3 +120,31 @@ def test_limits_are_listed() -> None:
     assert set(re.findall(r"`BOTSWAIN_BASIC__([A-Z_]+)`", text)) == {name.upper() for name in Limits.__slots__}
     for number in (Limits().max_steps, Limits().max_depth, Limits().max_messages, Limits().max_output):
         assert f"{number:,}" in text
+
+
+def test_settings_of_a_bot_are_listed() -> None:
+    """Every name that the code asks a package for."""
+    documented = words_of(section(AUTHORS / "packages.md", "Settings").split("###")[0], r"`([a-z-]+)`")
+    asked: set[str] = set()
+    for folder in ("actors", "botswain", "edge"):
+        for file in (ROOT / folder).rglob("*.py"):
+            asked |= set(re.findall(r'(?:setting|settings\.get)\("([a-z-]+)"\s*[,)]', file.read_text("utf-8")))
+    budgets = {"basic-" + name.replace("_", "-") for name in Limits.__slots__ if name.startswith("max_")}
+    assert set(documented) == asked | budgets | {"param-x"}
+
+
+@pytest.mark.parametrize("block", [block for file in AUTHORS.glob("*.md") for block in blocks(file, "chat")], ids=named)
+def test_chats_can_be_read(block: Block, tmp_path: Path) -> None:
+    file = tmp_path / "a.chat"
+    file.write_text(block.text, "utf-8")
+    assert parse_chat(file).steps
+
+
+@pytest.mark.parametrize("block", [block for file in AUTHORS.glob("*.md") for block in blocks(file, "css")], ids=named)
+def test_themes_are_used(block: Block) -> None:
+    used = safe_css(block.text)
+    assert used
+    assert not used.startswith("/*")
+    ours = (ROOT / "edge" / "static" / "chat.css").read_text("utf-8")
+    for name in re.findall(r"(--[a-z-]+):", block.text):
+        assert f"  {name}:" in ours, f"{name} means nothing"
