@@ -8,7 +8,7 @@ from typing import Final
 from botswain.installation import kafka_options
 from botswain.settings import Settings
 from bus.postgres.reads import Reads
-from schemas.topics import CHANNEL_WEB, TOPICS
+from schemas.topics import CHANNEL_WEB
 
 __all__ = ["GroupOverview", "TopicOverview", "overview"]
 
@@ -43,7 +43,7 @@ async def overview(settings: Settings, reads: Reads) -> list[TopicOverview]:
         from bus.kafka.topics import log_ends  # an extra: who does not use it need not have it
 
         options = kafka_options(settings)
-        ends = await log_ends(settings.kafka.bootstrap, TOPICS, topic_name=options.name, timeout_s=ASK_S)
+        ends = await log_ends(settings.kafka.bootstrap, heads, topic_name=options.name, timeout_s=ASK_S)
         heads = {place: ends.get(place, 0) for place in heads}
     found: dict[str, TopicOverview] = {}
     for (topic, _), head in heads.items():

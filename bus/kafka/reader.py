@@ -204,10 +204,6 @@ class Reader:
         """Raise when a partition stands still for *watch_s* with more to read, or its end cannot be learnt so long."""
         seen: dict[TopicPartition, int] = {}
         while True:
-            await asyncio.sleep(self._watch_s)
-            if self._held:
-                seen = {}  # whoever takes is slow, not the client
-                continue
             places = [TopicPartition(self._kafka_topic, partition) for partition in self._next]
             async with asyncio.timeout(self._watch_s):
                 ends = await consumer.end_offsets(places) if places else {}
@@ -221,7 +217,8 @@ class Reader:
                 raise StalledError(f"partitions {stuck} of {self._topic} stand still")
             self._failing = False
             self._short &= {place.partition for place, end in ends.items() if self._next.get(place.partition, 0) > end}
-            seen = now
+            seen = {} if self._held else now  # if some are held, whoever takes them is slow, not the client
+            await asyncio.sleep(self._watch_s)
 
 
 async def close(consumer: AIOKafkaConsumer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -79,26 +79,22 @@ async def _ensure(
 
 
 async def log_ends(
-    bootstrap: str, topics: Sequence[Topic], *, topic_name: Callable[[str], str], timeout_s: float
+    bootstrap: str, places: Collection[tuple[str, int]], *, topic_name: Callable[[str], str], timeout_s: float
 ) -> dict[tuple[str, int], int]:
     """
-    (topic, partition) -> the offset that its next event will get; a topic that is not there is left out.
+    The offset that the next event of each (topic, partition) will get; a topic that is not there is left out.
 
     Raises: BusUnavailable: Kafka did not answer within *timeout_s*.
     """
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, client_id="botswain", group_id=None)
-    names = {topic_name(topic.name): topic.name for topic in topics}
     try:
         async with asyncio.timeout(timeout_s):
             await consumer.start()
-            places = [
-                TopicPartition(name, partition)
-                for name in sorted(names.keys() & await consumer.topics())
-                for partition in sorted(consumer.partitions_for_topic(name) or ())
-            ]
-            ends = await consumer.end_offsets(places)
+            there = await consumer.topics()
+            asked = {TopicPartition(topic_name(topic), number): (topic, number) for topic, number in places}
+            ends = await consumer.end_offsets([place for place in asked if place.topic in there])
     except (KafkaError, OSError, TimeoutError) as error:
         raise BusUnavailable(f"Kafka at {bootstrap} does not answer: {error!r}") from error
     finally:
         await apart(consumer.stop)
-    return {(names[place.topic], place.partition): end for place, end in ends.items()}
+    return {asked[place]: end for place, end in ends.items()}
