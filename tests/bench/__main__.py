@@ -23,6 +23,7 @@ import uvloop
 from botswain.logs import configure_logging
 from tests.bench.deciders import decider_turns
 from tests.bench.figures import SCALES, Benchmark, Scale, Section
+from tests.bench.growth import growth
 from tests.bench.machine import Machine, load_average
 from tests.bench.report import page, table
 from tests.bench.turn import whole_turn
@@ -30,6 +31,7 @@ from tests.bench.turn import whole_turn
 BENCHMARKS = (
     Benchmark("turn", "a whole durable turn, web socket to web socket", whole_turn),
     Benchmark("deciders", "turns of a decider, bus to bus", decider_turns),
+    Benchmark("growth", "what a message costs as history, log, sessions and bots grow", growth),
 )
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
