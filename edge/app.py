@@ -104,7 +104,7 @@ def create_app(
         lifespan=lifespan,
         exception_handlers={
             problems.Problem: problems.on_problem,
-            HTTPException: problems.on_http_exception,
+            HTTPException: pages.on_http_exception,
             BusUnavailable: problems.on_unavailable,
         },
     )

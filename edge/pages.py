@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -17,7 +18,7 @@ from starlette.routing import Route
 from bus.errors import BusUnavailable
 from edge.directory import BotDirectory, BotFace
 from edge.origins import language_of
-from edge.problems import Problem
+from edge.problems import Problem, on_http_exception
 from edge.settings import EdgeSettings
 
 __all__ = ["Pages"]
@@ -37,6 +38,7 @@ _ENGLISH: Final = {
     "unknown": "There is no bot called “{bot}”",
     "unknown_lead": "It may have been renamed, or it was never published.",
     "all": "See all bots",
+    "nothing": "There is nothing at this address",
     "step_folder": "Make a folder <code>hello.gbai</code> in your folder of bots.",
     "step_script": "Put a file <code>start.bas</code> into it:",
     "step_reload": "Reload this page. A folder of bots that is being watched needs nothing else; otherwise run"
@@ -57,6 +59,7 @@ _PORTUGUESE: Final = {
     "unknown": "Não há um bot chamado “{bot}”",
     "unknown_lead": "Ele pode ter mudado de nome, ou nunca foi publicado.",
     "all": "Ver todos os bots",
+    "nothing": "Não há nada neste endereço",
     "step_folder": "Crie uma pasta <code>hello.gbai</code> na sua pasta de bots.",
     "step_script": "Coloque nela um arquivo <code>start.bas</code>:",
     "step_reload": "Recarregue esta página. Uma pasta de bots que é observada não precisa de mais nada; senão, execute"
@@ -158,6 +161,8 @@ class Pages:
             face = await self._directory.face(bot)
         except BusUnavailable:
             return self._away(lang, words)
+        if face is None and self._directory.version_of(bot.lower()):
+            return RedirectResponse(f"/chat/{bot.lower()}")
         if face is None:
             title = words["unknown"].format(bot=escape(bot[:60]))
             body = (
@@ -205,6 +210,16 @@ class Pages:
         """In development: what is wrong with the newest edit of a bot."""
         found = list(self._problems_of(request.path_params["bot"]))
         return JSONResponse({"problems": found}, headers={"Cache-Control": "no-store"})
+
+    async def on_http_exception(self, request: Request, error: Exception) -> Response:
+        """Starlette's handler of what its router refuses: a page for a person who followed a wrong link."""
+        assert isinstance(error, HTTPException)
+        wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+        if error.status_code != 404 or not wants_page:
+            return await on_http_exception(request, error)
+        lang, words = _words(request)
+        body = f'<h1>{words["nothing"]}</h1>\n<p><a href="/">{words["all"]}</a></p>'
+        return self._html(lang, words["nothing"], body, 404)
 
     def _first_steps(self, words: dict[str, str]) -> str:
         script = f'TALK "{words["greeting"]}"\nHEAR name AS NAME\nTALK "{words["answer"]}" + name + "!"'
