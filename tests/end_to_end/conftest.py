@@ -41,3 +41,10 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
     for process in started:
         process.kill()
         print(f"--- {process.log.name}\n{process.tail()}")
+
+
+async def output(launch: Launch, command: str, *arguments: str | Path, **settings: str) -> str:
+    """What a command prints; it has to end well."""
+    process = launch(command, *arguments, **settings)
+    assert await process.exit_code(30) == 0, process.tail()
+    return process.log.read_text()

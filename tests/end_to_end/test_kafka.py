@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.client import WebClient, check, exchanges, play, transcript
-from tests.end_to_end.conftest import Launch
+from tests.end_to_end.conftest import Launch, output
 from tests.support.kafka import KafkaServer, kafka_server, require_kafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.xdist_group("kafka")]
@@ -73,10 +73,3 @@ async def test_health_is_red_while_kafka_is_away(kafka: KafkaServer, data: Path,
         await check(client, talk[1])
         await up.until_health(200)
         assert client.entries == await transcript(up.port, client.session)
-
-
-async def output(launch: Launch, *command: str, **settings: str) -> str:
-    """What a command prints; it has to end well."""
-    process = launch(*command, **settings)
-    assert await process.exit_code(30) == 0, process.tail()
-    return process.log.read_text()
