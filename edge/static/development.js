@@ -2,6 +2,18 @@
 
 const EVERY_MS = 2_000;
 
+/** What is wrong may wrap; the line of the script and the caret below it must not. */
+function complaint(problem) {
+  const [first, ...rest] = problem.split("\n");
+  const what = document.createElement("p");
+  what.textContent = first;
+  if (!rest.length) return [what];
+  const where = document.createElement("pre");
+  where.tabIndex = 0;
+  where.textContent = rest.join("\n");
+  return [what, where];
+}
+
 export function watch(bot, headline) {
   const banner = document.getElementById("problems");
   let shown = "";
@@ -23,10 +35,7 @@ export function watch(bot, headline) {
     banner.hidden = !text;
     const heading = document.createElement("h2");
     heading.textContent = headline;
-    const list = document.createElement("pre");
-    list.tabIndex = 0;
-    list.textContent = text;
-    banner.replaceChildren(heading, list);
+    banner.replaceChildren(heading, ...problems.flatMap(complaint));
   };
 
   look();

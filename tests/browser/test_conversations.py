@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,8 @@ Steps = Sequence[tuple[str, str | None]]
 
 def monday(weeks: int) -> str:
     """The one in so many weeks, as it is written in Portuguese."""
-    return (date.today() + timedelta(days=7 * weeks - date.today().weekday())).strftime("%d/%m/%Y")
+    today = datetime.now(UTC).date()
+    return (today + timedelta(days=7 * weeks - today.weekday())).strftime("%d/%m/%Y")
 
 
 DELIVERY: Steps = [
@@ -236,14 +237,11 @@ async def test_scripts_in_every_field_are_only_text(
                 await quiet(page)
         await expect(bubbles(page, "user").filter(has_text=HOSTILE).first).to_have_text(HOSTILE)
         assert await bubbles(page, "bot").filter(has_text="<script>").count() >= echoed
-        assert (
-            await page.locator(".log :is(script, img, iframe, object, svg, [onerror], a[href^='javascript'])").count()
-            == 0
-        )
+        assert await page.locator(".log :is(script, img, iframe, object, svg, [onerror], a)").count() == 0
 
 
 async def quiet(page: Page) -> None:
-    """Wait until the bot has said all that it says to the last message: the server has no more entries than are shown."""
+    """Wait until the page shows all entries that the server has."""
     await page.wait_for_function(
         """async () => {
             const known = JSON.parse(localStorage.getItem(`botswain:chat:${document.body.dataset.bot}`));
@@ -257,12 +255,8 @@ async def quiet(page: Page) -> None:
 async def test_a_bot_whose_every_text_is_hostile(browser: Browser, here: Place) -> None:
     folder = here.bots / "hostile.gbai"
     folder.mkdir()
-    script = [
-        f'TALK "{HOSTILE}"',
-        'HEAR x AS "<b onclick=alert(4)>a</b>", "</button><script>alert(5)</script>" WITH "?"',
-        "TALK x",
-    ]
-    (folder / "start.bas").write_text("\n".join(script))
+    label = "</button><script>alert(5)</script>"
+    (folder / "start.bas").write_text(f'TALK "{HOSTILE}"\nHEAR x AS "<b onclick=alert(4)>", "{label}" WITH "?"\nTALK x')
     (folder / "config.csv").write_text(
         'name,value\ntitle,"""><script>alert(6)</script>"\ndescription,</span><img src=x onerror=alert(7)>\n'
     )
@@ -273,8 +267,8 @@ async def test_a_bot_whose_every_text_is_hostile(browser: Browser, here: Place) 
             await page.reload()
         await card.click()
         await expect(bubbles(page).first).to_have_text(HOSTILE)
-        await pick(page, "</button><script>alert(5)</script>")
-        await hears(page, "</button><script>alert(5)</script>")
+        await pick(page, label)
+        await hears(page, label)
         assert await page.locator("body :is(script, img), .log a").count() == 0
 
 
@@ -295,7 +289,8 @@ async def test_what_is_stored_wrongly_costs_nothing_but_the_old_conversation(
             """(stored) => {
                 const key = "botswain:chat:quiz";
                 const known = JSON.parse(localStorage.getItem(key));
-                localStorage.setItem(key, typeof stored === "string" ? stored : JSON.stringify({ ...known, ...stored }));
+                const wrong = typeof stored === "string" ? stored : JSON.stringify({ ...known, ...stored });
+                localStorage.setItem(key, wrong);
             }""",
             stored,
         )

@@ -1,4 +1,4 @@
-"""The pages as people meet them: by keyboard, by ear, in two languages, in light and dark, on a phone; and as authors do."""
+"""The pages as people meet them: by keyboard, by ear, in two languages, in light and dark, on a phone; and authors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ CONTRASTS = """() => {
         if (!text || !element.checkVisibility() || element.closest(".spoken, noscript, :disabled")) continue;
         const behind = [];
         for (let box = element; box; box = box.parentElement) behind.unshift(getComputedStyle(box).backgroundColor);
-        const [a, b] = [light(over(["white", ...behind])), light(over(["white", ...behind, getComputedStyle(element).color]))];
+        const a = light(over(["white", ...behind]));
+        const b = light(over(["white", ...behind, getComputedStyle(element).color]));
         found.push([text, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
     }
     return found;
@@ -137,7 +138,7 @@ async def test_what_a_screen_reader_is_told(browser: Browser, here: Place) -> No
             await expect(page.get_by_role("button", name=name)).to_be_visible()
         assert await page.locator("html").get_attribute("lang") == "en"
         for landmark in ("banner", "main", "contentinfo"):
-            await expect(page.get_by_role(landmark)).to_have_count(1)  # type: ignore[arg-type]
+            await expect(page.get_by_role(landmark)).to_have_count(1)
         await page.goto(f"{here.url}/")
         await expect(page.get_by_role("main").get_by_role("list").get_by_role("link")).to_have_count(4)
 

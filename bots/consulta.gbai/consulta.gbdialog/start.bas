@@ -35,8 +35,10 @@ REMEMBER "chave" = chave
 TALK "Está marcado, ${nome}! Se houver algum imprevisto, ligue para ${telefone}."
 
 SUB escolher_dia
+    ' A próxima segunda-feira; o domingo é o dia 1.
+    exemplo = FORMAT_DATE(DATEADD(TODAY(), 9 - TODAY().weekday, "day"), "DD/MM/YYYY")
     DO
-        HEAR dia AS DATE WITH "Que dia prefere? Por exemplo 16/03/2026, ou *amanhã*."
+        HEAR dia AS DATE WITH "Que dia prefere? Por exemplo ${exemplo}, ou *amanhã*."
         serve = FALSE
         IF dia <= TODAY() THEN
             TALK "Esse dia já passou, ou é hoje. Escolha a partir de amanhã."
