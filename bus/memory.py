@@ -87,14 +87,30 @@ def _memory_get(table: str) -> Statement:
     return get
 
 
+def _user_memory_all(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    found = {name: value for (*owner, name), value in tables.get("user_memory", {}).items() if tuple(owner) == values}
+    return [{"name": name, "value": value} for name, value in sorted(found.items()) if value is not None]
+
+
+def _user_memory_clear(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    table = tables.get("user_memory", {})
+    for place in [place for place in table if place[:2] == values]:
+        del table[place]
+    return ()
+
+
 STATEMENTS: Final[Mapping[str, Statement]] = {
     "timers.write": _timers_write,
     "timers.due": _timers_due,
     "timers.next": _timers_next,
     "bot_memory.write": _memory_write("bot_memory"),
+    "bot_memory.set": _memory_write("bot_memory"),
     "bot_memory.get": _memory_get("bot_memory"),
     "user_memory.write": _memory_write("user_memory"),
+    "user_memory.set": _memory_write("user_memory"),
     "user_memory.get": _memory_get("user_memory"),
+    "user_memory.all": _user_memory_all,
+    "user_memory.clear": _user_memory_clear,
 }
 
 

@@ -229,13 +229,14 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
 def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
     """*deciding*, which has asked *ask* already."""
     while True:
+        answer: Any = None
+        refused: QueryFailed | None = None
         try:
             answer = yield ask
         except QueryFailed as error:
-            ask = deciding.throw(error)
-            continue
+            refused = error
         try:
-            ask = deciding.send(answer)
+            ask = deciding.throw(refused) if refused is not None else deciding.send(answer)
         except StopIteration as end:
             decided: BasicState | None = end.value
             return decided

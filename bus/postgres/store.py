@@ -31,6 +31,15 @@ __all__ = ["Kept", "Store", "StoreTransaction"]
 
 QUERY_TIMEOUT_MS: Final = 10_000
 
+# What befalls a query that is right: the database goes away, or the transaction is one of those that wait for each
+# other in a ring (two batches that write the same values in another order). All of it is done once more.
+_NOT_ITS_FAULT: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+)
+
 _LOAD: Final = sql("states.load")
 _APPLY: Final = (
     "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
@@ -360,9 +369,7 @@ class StoreTransaction:
             async with self._nested("" if ours else f"; {FREE_PLANS}", "" if ours else f"; {OWN_PLANS}"):
                 rows = await self._connection.fetch(text, *query.values)
         except asyncpg.PostgresError as error:
-            if isinstance(
-                error, asyncpg.PostgresConnectionError | asyncpg.OperatorInterventionError
-            ) and not isinstance(error, asyncpg.QueryCanceledError):
+            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, asyncpg.QueryCanceledError):
                 with mapped():
                     raise
             raise QueryFailed(str(error), error.sqlstate or "XX000") from error
