@@ -21,17 +21,25 @@ from pathlib import Path
 import uvloop
 
 from botswain.logs import configure_logging
+from tests.bench.basic import basic_and_python
 from tests.bench.deciders import decider_turns
 from tests.bench.figures import SCALES, Benchmark, Scale, Section
 from tests.bench.growth import growth
 from tests.bench.machine import Machine, load_average
 from tests.bench.report import page, table
+from tests.bench.snapshot import held_snapshot
+from tests.bench.sockets import idle_sockets
+from tests.bench.starting import starts
 from tests.bench.turn import whole_turn
 
 BENCHMARKS = (
     Benchmark("turn", "a whole durable turn, web socket to web socket", whole_turn),
     Benchmark("deciders", "turns of a decider, bus to bus", decider_turns),
     Benchmark("growth", "what a message costs as history, log, sessions and bots grow", growth),
+    Benchmark("snapshot", "throughput while a reader's snapshot is open", held_snapshot),
+    Benchmark("basic", "loops, recursion and texts in BASIC", basic_and_python),
+    Benchmark("sockets", "idle web sockets", idle_sockets),
+    Benchmark("starting", "time to the first reply, and memory when idle", starts),
 )
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 

@@ -101,7 +101,9 @@ async def decider_turns(scale: Scale) -> Section:
                     process_us.add(found.process_us)
     share = ours.median / bare.median
     section.rows.append(Row("decider turns, bus to bus", str(bare), str(ours), f"{share:.0%}", "≥ 25 %", share >= 0.25))
-    section.notes.append(f"processor time a turn in the process: {ours_us} against {bare_us} for a row of the bare loop")
+    section.notes.append(
+        f"processor time a turn in the process: {ours_us} against {bare_us} for a row of the bare loop"
+    )
     return section
 
 

@@ -119,9 +119,7 @@ async def _compare(
         for server, size, took, process_us, database_us in sides:
             meter = server.meter()
             urls = way.urls(server.url, size)
-            found = await closed_loop(
-                urls, seconds=scale.seconds, greeting=way.greeting, edge_of_time=meter.mark
-            )
+            found = await closed_loop(urls, seconds=scale.seconds, greeting=way.greeting, edge_of_time=meter.mark)
             took.add(1e6 / found.per_second)
             process, data = meter.per_turn_us(found.turns)
             process_us.add(process)

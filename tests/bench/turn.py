@@ -73,7 +73,14 @@ async def whole_turn(scale: Scale) -> Section:
             "≥ 5,000/s on 2 cores",
             ours.turns.median >= 5_000,
         ),
-        Row("… as a share of the bare durable echo", str(base.turns), str(ours.turns), f"{share:.0%}", "≥ 20 %", share >= 0.2),
+        Row(
+            "… as a share of the bare durable echo",
+            str(base.turns),
+            str(ours.turns),
+            f"{share:.0%}",
+            "≥ 20 %",
+            share >= 0.2,
+        ),
         _latency("whole turn, one client, p50", base.alone, ours.alone, 5),
         _latency("whole turn at half load, open loop, p99", base.half, ours.half, 50),
     ]
