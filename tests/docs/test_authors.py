@@ -105,7 +105,7 @@ def test_hear_types_are_listed() -> None:
 
 
 def test_parameter_types_are_listed() -> None:
-    found = re.search(r"Types: `([A-Z\s]+)`", section(LANGUAGE, "Procedures and scripts"))
+    found = re.search(r"Types:\s+`([A-Z\s]+)`", section(LANGUAGE, "Procedures and scripts"))
     assert found is not None
     assert set(found[1].lower().split()) == set(PARAM_TYPES) - {"enum"}
 
