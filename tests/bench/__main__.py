@@ -25,6 +25,7 @@ from tests.bench.basic import basic_and_python
 from tests.bench.deciders import decider_turns
 from tests.bench.figures import SCALES, Benchmark, Scale, Section
 from tests.bench.growth import growth
+from tests.bench.kafka import kafka_turn
 from tests.bench.machine import Machine, load_average
 from tests.bench.report import page, table
 from tests.bench.snapshot import held_snapshot
@@ -40,6 +41,7 @@ BENCHMARKS = (
     Benchmark("basic", "loops, recursion and texts in BASIC", basic_and_python),
     Benchmark("sockets", "idle web sockets", idle_sockets),
     Benchmark("starting", "time to the first reply, and memory when idle", starts),
+    Benchmark("kafka", "a whole durable turn with the log on Kafka", kafka_turn),
 )
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 

@@ -113,7 +113,7 @@ PAIRS: Final = (
         "a list of 20,000 numbers as text",
         'text = ""\nFOR i = 1 TO 20000\n  text = text & i & ", "\nNEXT\nTALK LEN(text)',
         join,
-        "148894",
+        "128894",
     ),
     Pair(
         "100,000 texts searched, changed and cut",

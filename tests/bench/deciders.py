@@ -84,8 +84,8 @@ async def decider_turns(scale: Scale) -> Section:
     """Baseline and ours take turns, each time in a database of its own."""
     section = Section(
         "Turns of a decider, bus to bus",
-        f"A decider that counts and emits one event a turn, in the real worker on the real bus: event read, state of one "
-        f"of {KEYS:,} keys written, event appended, position moved; batches of {BATCH}. Beside it a bare loop over "
+        "A decider that counts and emits one event a turn, in the real worker on the real bus: event read, state of "
+        f"one of {KEYS:,} keys written, event appended, position moved; batches of {BATCH}. Beside it a bare loop over "
         f"asyncpg: {BATCH} rows read, {BATCH} rows written, one transaction.",
     )
     bare, ours = Samples("/s"), Samples("/s")

@@ -56,11 +56,11 @@ async def growth(scale: Scale) -> Section:
     """Each way to grow with a small installation and a grown one that take turns."""
     section = Section(
         "What a message costs as things grow",
-        f"{CLIENTS} clients ({LONG_CONVERSATIONS} with long histories), closed loop, on a small installation and on a grown one that take turns. Time is what a turn "
-        "takes at that load (the inverse of the throughput). History: the clients go on with conversations that have so "
-        "many messages already. Log: so many events were handled before. Sessions: so many conversations wait in HEAR, "
-        "and each client goes on with one of them that nobody talked to since. Bots: so many are published, and the "
-        "clients are spread over a hundred of them.",
+        f"{CLIENTS} clients ({LONG_CONVERSATIONS} with long histories), closed loop, on a small installation and on a "
+        "grown one that take turns. Time is what a turn takes at that load (the inverse of the throughput). History: "
+        "the clients go on with conversations that have so many messages already. Log: so many events were handled "
+        "before. Sessions: so many conversations wait in HEAR, and the clients go on with some of them. Bots: so many "
+        "are published, and the clients are spread over them, each with one of its own.",
     )
     for way in WAYS:
         small, large = SMALL[way.name], int(getattr(scale, way.name))
@@ -152,9 +152,9 @@ def _strangers(url: str, size: int) -> list[str]:
 
 
 def _spread(url: str, size: int) -> list[str]:
-    """New conversations with a hundred bots, or as many as there are."""
+    """New conversations with as many bots as there are clients, or bots."""
     here = url.removesuffix("echo")
-    return [f"{here}copy-{1 + n % min(size, 100)}" for n in range(CLIENTS)]
+    return [f"{here}copy-{1 + n % size}" for n in range(CLIENTS)]
 
 
 def _resumed(url: str, size: int) -> list[str]:

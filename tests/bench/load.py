@@ -152,8 +152,8 @@ async def greeted(
     urls: Sequence[str], received: Callable[[Socket, bytes], None], *, greeting: bytes = ANSWER
 ) -> list[Socket]:
     """
-    Connect one client for each of *urls*; each is ready when a frame with *greeting* in it has come. From then on frames
-    go to *received*.
+    Connect one client for each of *urls*; each is ready when a frame with *greeting* in it has come. From then on
+    frames go to *received*.
 
     Raises:
         ConnectionError: the server closed one of them.
@@ -255,7 +255,7 @@ async def open_loop(urls: Sequence[str], *, per_second: float, seconds: float, s
         pending[socket].append(due)
         socket.send(_message(b"o", number))
     async with asyncio.timeout(30):
-        while any(pending.values()):  # noqa: ASYNC110  # an event for each answer would cost the machine what it measures
+        while any(pending.values()):  # an event for each answer would cost the machine what it measures
             await asyncio.sleep(0.01)
     figures.seconds = clock() - begin
     await _leave(sockets)

@@ -111,8 +111,10 @@ def start(installation: Installation, port: int, **settings: str) -> subprocess.
     """Begin a ``botswain up``; what it says goes to ``log`` beside its data."""
     with (installation.folder / "log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "botswain", "up", "--no-watch", "--port", str(port)]
-            + ["--data", str(installation.data), "--bots", str(installation.bots)],
+            [
+                *(sys.executable, "-m", "botswain", "up", "--no-watch", f"--port={port}"),
+                *(f"--data={installation.data}", f"--bots={installation.bots}"),
+            ],
             cwd=CHECKOUT,
             env=environment(**settings),
             stdin=subprocess.DEVNULL,
@@ -138,7 +140,7 @@ async def end(process: subprocess.Popen[bytes]) -> None:
 
 @asynccontextmanager
 async def up(installation: Installation, **settings: str) -> AsyncIterator[Running]:
-    """A ``botswain up`` on the installation, without limits on rates, ready for clients; *settings* as the environment."""
+    """A ``botswain up`` on the installation, without limits on rates, ready for clients."""
     port = free_port()
     process = start(installation, port, **settings)
     try:

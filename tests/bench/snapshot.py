@@ -1,4 +1,4 @@
-"""Throughput while somebody reads for minutes: one transaction that keeps its snapshot, so that nothing can be vacuumed."""
+"""Throughput while somebody reads for minutes: a transaction keeps its snapshot, and nothing can be vacuumed."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ async def held_snapshot(scale: Scale) -> Section:
     """Two servers take turns, on one of them the snapshot is open all the time: both handle as much, and grow alike."""
     section = Section(
         "A reader's snapshot held open",
-        f"Two installations take turns under {CLIENTS} clients, closed loop, in slices of {SLICE_S:g} s. On one of them a "
-        f"REPEATABLE READ transaction is open from the beginning, under load for {scale.snapshot_s:g} s in all. The first "
-        "line is about all slices, the second about the last quarter of them, when most has piled up.",
+        f"Two installations take turns under {CLIENTS} clients, closed loop, in slices of {SLICE_S:g} s. On one of "
+        "them a REPEATABLE READ transaction is open from the beginning, while the slices there amount to "
+        f"{scale.snapshot_s:g} s. The first line is about all slices, the second about the last quarter of them, when "
+        "most has piled up.",
     )
     with open_folder() as one, open_folder() as other:
         async with up(Installation.make(one)) as free, up(Installation.make(other)) as watched:

@@ -22,8 +22,8 @@ async def idle_sockets(scale: Scale) -> Section:
     section = Section(
         "Idle web sockets",
         f"{scale.sockets:,} web sockets on one `botswain up`, each a conversation whose script said hello and waits in "
-        f"HEAR; the growth of the server's resident memory, by socket. Before and meanwhile {TALKERS} others talk, in a "
-        "closed loop.",
+        f"HEAR; the growth of the server's resident memory, by socket. Before and meanwhile {TALKERS} others talk, in "
+        "a closed loop.",
     )
     with open_folder() as folder:
         async with up(Installation.make(folder)) as server:

@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.bench.figures import Row, Samples, Scale, Section
 from tests.bench.load import ANSWER, Socket
-from tests.bench.machine import memory_of_tree, resident
+from tests.bench.machine import cpu_s, memory_of_tree, resident
 from tests.bench.servers import Installation, end, free_port, open_folder, start, up
 
 __all__ = ["starts"]
@@ -29,11 +29,14 @@ async def starts(scale: Scale) -> Section:
         "several share counted once (PSS), a few seconds after a conversation.",
     )
     first, later, memory, own = Samples(" s"), Samples(" s"), Samples(" MB"), Samples(" MB")
+    first_cpu, later_cpu = Samples(" s"), Samples(" s")
     for _ in range(scale.rounds):
         with open_folder() as folder:
             installation = Installation.make(folder)
-            first.add(await _first_reply(installation))
-            later.add(await _first_reply(installation))
+            for took, used in ((first, first_cpu), (later, later_cpu)):
+                seconds, processor = await _first_reply(installation)
+                took.add(seconds)
+                used.add(processor)
             async with up(installation) as server:
                 await _greeting(server.port)
                 await asyncio.sleep(IDLE_AFTER_S)
@@ -44,7 +47,8 @@ async def starts(scale: Scale) -> Section:
         _row("later start to first reply", later, LATER_S, "s"),
         _row("memory, idle, with the database", memory, IDLE_MB, "MB"),
     ]
-    section.notes.append(f"of that, resident memory of the process itself: {own}")
+    section.notes.append(f"processor time until then, database included: {first_cpu} the first time, later {later_cpu}")
+    section.notes.append(f"of the memory, resident memory of the process itself: {own}")
     return section
 
 
@@ -53,14 +57,15 @@ def _row(what: str, found: Samples, most: float, unit: str) -> Row:
     return Row(what, "–", str(found), f"{share:.0%} of it", f"≤ {most:g} {unit}", share <= 1)
 
 
-async def _first_reply(installation: Installation) -> float:
-    """Start, greet, stop; seconds from the start to the greeting."""
+async def _first_reply(installation: Installation) -> tuple[float, float]:
+    """Start, greet, stop; seconds from the start to the greeting, and the processor time in it."""
     port = free_port()
     began = time.perf_counter()
     process = start(installation, port)
     try:
         await _greeting(port)
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+        return took, cpu_s(process.pid)
     finally:
         await end(process)
 

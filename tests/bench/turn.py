@@ -84,12 +84,14 @@ async def whole_turn(scale: Scale) -> Section:
         _latency("whole turn, one client, p50", base.alone, ours.alone, 5),
         _latency("whole turn at half load, open loop, p99", base.half, ours.half, 50),
     ]
-    section.notes += [
+    section.notes.append(
         f"processor time a turn with {CLIENTS} clients: {ours.process_us} in the server and {ours.database_us} in its "
-        f"database, against {base.process_us} and {base.database_us}",
+        f"database, against {base.process_us} and {base.database_us}"
+    )
+    section.notes.append(
         f"latency with {CLIENTS} clients, closed loop, p99: {ours.p99} against {base.p99}; "
-        f"at half load p50 {ours.half_p50} against {base.half_p50}",
-    ]
+        f"at half load p50 {ours.half_p50} against {base.half_p50}"
+    )
     return section
 
 
