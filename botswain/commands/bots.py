@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from botswain.errors import Problem
-from botswain.packages import Draft, find_packages
+from botswain.packages import Draft, find_packages, name_of
 from botswain.settings import read_settings
 from botswain.terminal import paint, show, show_faults
 
@@ -20,12 +20,20 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.
 data_option = click.option("--data", type=click.Path(path_type=Path), help="Directory of the embedded database.")
 
 
-def _drafts(path: Path, max_script_bytes: int) -> list[Draft]:
-    """The packages at *path*: one, or all of a folder. A single script counts as its package."""
+def _named(path: Path, bots: Path) -> Path:
+    """*path*, or the package of that name in the folder of bots if there is no such path."""
+    package = bots / f"{path}.gbai"
+    return package if not path.exists() and package.exists() else path
+
+
+def _drafts(path: Path, bots: Path, max_script_bytes: int) -> list[Draft]:
+    """The packages at *path*: one, or all of a folder. A single script counts as its package, a bot's name as well."""
     from botswain.checking import check_package
 
+    path = _named(path, bots)
     if not path.exists():
-        raise Problem(f"There is no {path}.")
+        names = ", ".join(map(name_of, find_packages(bots)))
+        raise Problem(f"There is no {path}.", f"The bots in {bots} are: {names}." if names else "")
     if path.is_file():
         package = next((folder for folder in path.absolute().parents if folder.suffix.lower() == ".gbai"), None)
         if package is None:
@@ -42,17 +50,17 @@ def _drafts(path: Path, max_script_bytes: int) -> list[Draft]:
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @json_option
 def check(path: Path | None, strict: bool, as_json: bool) -> None:
-    """Compile the bots at PATH (a package, or a folder of them) and show every error. Exit code 1 if there are any.
+    """Compile the bots at PATH and show every error. Exit code 1 if there are any.
 
-    Without PATH: the folder of bots of the settings.
+    PATH is a package, a folder of them, or a bot's name; without it, the folder of bots of the settings.
 
     \b
     Examples:
-      botswain check bots/pizza.gbai
+      botswain check pizza
       botswain check --json bots
     """
     settings = read_settings()
-    drafts = _drafts(path or settings.bots, settings.basic.max_script_bytes)
+    drafts = _drafts(path or settings.bots, settings.bots, settings.basic.max_script_bytes)
     if as_json:
         faults = [
             {
@@ -90,7 +98,7 @@ def publish(path: Path, **given: Any) -> None:
       botswain publish bots/pizza.gbai
     """
     settings = read_settings(**given)
-    drafts = _drafts(path, settings.basic.max_script_bytes)
+    drafts = _drafts(path, settings.bots, settings.basic.max_script_bytes)
     for draft in drafts:
         show_faults(draft, err=True)
     if broken := [draft.name for draft in drafts if not draft.publishable]:
@@ -210,10 +218,8 @@ def _show_played(bot: str, file: Path, played: Any) -> None:
 def _chats_of(named: tuple[str, ...], folder: Path, max_script_bytes: int) -> list[tuple[Draft, list[Path]]]:
     found: list[tuple[Draft, list[Path]]] = []
     for name in named or (str(folder),):
-        path = Path(name)
-        if not path.exists() and (folder / f"{name}.gbai").exists():
-            path = folder / f"{name}.gbai"
-        for draft in _drafts(path, max_script_bytes):
+        path = _named(Path(name), folder)
+        for draft in _drafts(path, folder, max_script_bytes):
             files = [path] if path.is_file() else sorted(draft.folder.rglob("*.chat"))
             found.append((draft, files))
     if not any(files for _, files in found):

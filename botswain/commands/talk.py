@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import threading
 from collections import deque
@@ -25,6 +26,9 @@ PROMPT: Final = "> "
 # After the last line of a script, how long the bot may still be at work.
 SILENCE_S: Final = 1.0
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+_STRONG: Final = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+# What a bot says may have been said to it by somebody else: it must not move the cursor, or worse.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @click.command()
@@ -60,6 +64,7 @@ class _Terminal:
     interactive: bool = field(default_factory=lambda: sys.stdin.isatty())
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     socket: Any = None
+    over: bool = False  # nothing is typed any more
 
     async def talk(self, bot: str | None) -> None:
         bot = bot or await self._choose()
@@ -69,7 +74,11 @@ class _Terminal:
             async with asyncio.TaskGroup() as tasks:
                 connection = tasks.create_task(self._stay_connected(bot))
                 while (line := await lines.get()) is not None:
-                    await self._say(self._picked(line))
+                    if line.strip():
+                        await self._say(self._picked(line))
+                if self.interactive:
+                    sys.stdout.write("\n")  # Ctrl-D leaves the cursor behind the prompt
+                    self.over = True
                 while self.unacknowledged or not self.interactive:
                     self.heard.clear()
                     try:
@@ -148,11 +157,11 @@ class _Terminal:
                 self.seq = frame["seq"]
                 if frame["role"] != "user":
                     self.suggestions = frame.get("suggestions") or []
-                    self._show(frame["text"])
+                    self._show(_STRONG.sub(lambda found: paint(found[1], bold=True), _harmless(frame["text"])))
                     for number, suggestion in enumerate(self.suggestions, 1):
-                        self._show(paint(f"  {number}  {suggestion['text']}", fg="cyan"))
+                        self._show(paint(f"  {number}  {_harmless(suggestion['text'])}", fg="cyan"))
             case "error":
-                text = f"({frame['message']})"
+                text = f"({_harmless(frame['message'])})"
                 if frame["code"] == "not_found":
                     raise Problem(frame["message"])
                 if frame["code"] in ("too_large", "bad_message"):
@@ -183,7 +192,7 @@ class _Terminal:
 
     def _show(self, text: str) -> None:
         """Above the line that is being typed, which is shown again."""
-        if not self.interactive:
+        if not self.interactive or self.over:
             sys.stdout.write(text + "\n")
         else:
             import readline
@@ -191,6 +200,11 @@ class _Terminal:
             typed = readline.get_line_buffer()
             sys.stdout.write(f"\r\x1b[K{text}\n{PROMPT}{typed}")
         sys.stdout.flush()
+
+
+def _harmless(text: str) -> str:
+    """*text* without what a terminal would obey."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n"))
 
 
 def _read_lines(lines: asyncio.Queue[str | None], loop: asyncio.AbstractEventLoop, interactive: bool) -> None:

@@ -122,6 +122,15 @@ def test_check_shows_every_error_and_ends_with_one(tmp_path: Path) -> None:
     assert "\x1b" not in found.stdout, "colours are for terminals"
 
 
+def test_a_bot_of_the_folder_is_known_by_its_name(tmp_path: Path) -> None:
+    bot(tmp_path / "hello.gbai")
+    found = botswain("check", "hello", BOTSWAIN_BOTS=str(tmp_path))
+    assert found.stdout == "hello: 1 script, ok\n"
+    found = botswain("check", "helo", BOTSWAIN_BOTS=str(tmp_path))
+    assert found.returncode == 1
+    assert f"The bots in {tmp_path} are: hello." in found.stderr
+
+
 def test_test_plays_conversations_and_ends_with_one_if_they_differ(tmp_path: Path) -> None:
     folder = bot(tmp_path / "hello.gbai")
     (folder / "good.chat").write_text("< Who are you?\n> ada\n< Hello, ada!\n")
@@ -222,6 +231,11 @@ def test_a_conversation_in_the_terminal(running: Running) -> None:
     found = botswain("chat", "hello", "--url", running.address, said="Ada\n")
     assert found.returncode == 0, found.stderr
     assert found.stdout.splitlines()[:2] == ["Who are you?", "Hello, Ada!"]
+
+
+def test_a_bot_cannot_command_the_terminal(running: Running) -> None:
+    found = botswain("chat", "hello", "--url", running.address, said="\x1b[2J\x9bAda\n")
+    assert found.stdout.splitlines()[1] == "Hello, \ufffd[2J\ufffdAda!"
 
 
 def test_talking_to_a_bot_that_is_not_there(running: Running) -> None:
