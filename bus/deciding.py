@@ -67,6 +67,7 @@ class _Work:
     turns: Turns
     stack: AsyncExitStack
     touched: dict[str, Kept] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
     transaction: Transaction | None = None
 
 
@@ -266,6 +267,8 @@ class DeciderRunner:
             size = kept.size
             kept.committed()
             self._states.put(key, kept, size)
+        if work.unreadable:
+            self._states.drop(work.unreadable)  # they are looked at again each time: somebody may have mended them
         self._states.trim()
         for advance in turns.advances:
             self.positions[advance.partition] = advance.end
@@ -323,6 +326,9 @@ class DeciderRunner:
             kept = self._states.get(event.key)
             assert kept is not None, "loaded before"
             kept.partition = delivery.partition
+            if kept.unreadable is not None:
+                self._refuse(work, delivery, event, kept.unreadable)
+                continue
             if not _is_news(kept, event):
                 continue
             work.touched[event.key] = kept
@@ -420,9 +426,26 @@ class DeciderRunner:
                     self._tell_failure(turn, self._actor.topic, event.id, letter.id, letter.reason)
                 self._tell_others(turn, event.id, letter.id, letter.reason)
         kept.keep()
+        self._report(event, letter, error)
+
+    def _refuse(self, work: _Work, delivery: Delivery, event: Event, error: Exception) -> None:
+        """
+        The state of its key cannot be read: *event* is set aside and its conversation hears of it. The state stays as
+        it is, for people to mend; so nothing is remembered in it, and each event is set aside by itself.
+        """
+        letter = set_aside(self._actor.name, delivery, error, self._around.clock, event)
+        self._bury(work, letter)
+        work.unreadable.append(event.key)
+        if not isinstance(event, TurnFailed):
+            turn = Turn(self._actor.name, delivery.partition, delivery.offset, event)
+            self._tell_others(turn, event.id, letter.id, letter.reason)
+            work.turns.outgoing += turn.outgoing
+        self._report(event, letter, error)
+
+    def _report(self, event: Event, letter: DeadLetter, error: Exception | str) -> None:
         log.error(
             "event_set_aside",
-            actor=name,
+            actor=self._actor.name,
             type=event.type,
             event_id=str(event.id),
             key=event.key,

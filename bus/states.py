@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_json
 
 from bus.protocol import Stored
@@ -33,9 +33,12 @@ class Parked(BaseModel):
 
 
 class Kept:
-    """The state of one key in memory. *value* is its stored form while it is not committed yet (``dirty``)."""
+    """
+    The state of one key in memory. *value* is its stored form while it is not committed yet (``dirty``); *unreadable*
+    says why this program cannot read what is stored, which then stays as it is.
+    """
 
-    __slots__ = ("dirty", "parked", "partition", "seen", "size", "state", "value", "version")
+    __slots__ = ("dirty", "parked", "partition", "seen", "size", "state", "unreadable", "value", "version")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -46,6 +49,7 @@ class Kept:
         self.parked: Parked | None = None
         self.value: bytes | None = None
         self.dirty = False
+        self.unreadable: ValidationError | None = None
 
     def encode(self) -> bytes | None:
         """
@@ -84,13 +88,18 @@ class StateCodec:
             "parked": (Parked | None, None),
             "state": (state | None, None),
         }
-        self._validator = create_model("StoredState", **fields).__pydantic_validator__
+        quiet = ConfigDict(hide_input_in_errors=True)  # what people said is in states, and errors are logged
+        self._validator = create_model("StoredState", __config__=quiet, **fields).__pydantic_validator__
 
     def decode(self, partition: int, stored: Stored | None) -> Kept:
-        """Raises ``pydantic.ValidationError`` for a state that this program cannot read."""
+        """A state that this program cannot read (a newer one wrote it, or it was damaged) is ``unreadable``."""
         kept = Kept(partition)
         if stored is not None:
-            found: Any = self._validator.validate_json(stored.value)
+            try:
+                found: Any = self._validator.validate_json(stored.value)
+            except ValidationError as error:
+                kept.unreadable = error
+                return kept
             kept.version, kept.size = stored.version, len(stored.value)
             kept.state, kept.seen, kept.parked = found.state, found.seen, found.parked
         return kept
