@@ -38,7 +38,7 @@ from schemas.envelope import Event
 from schemas.package import BotPackage, digest_of
 from schemas.topics import CHANNEL_WEB, SESSION
 
-__all__ = ["EPOCH", "PACKAGE", "SAYS", "SESSION_ID", "VERSION", "Client", "StandingClock", "life", "normal"]
+__all__ = ["BOT", "EPOCH", "PACKAGE", "SAYS", "SESSION_ID", "VERSION", "Client", "StandingClock", "life", "normal"]
 
 _NAMES = UUID("1c0ffee0-0000-4000-8000-000000000001")
 SESSION_ID = str(uuid5(_NAMES, "session"))
@@ -47,7 +47,8 @@ SAYS = ("one", "two", "three", "four")
 ANSWERS_TO_EACH = 2
 
 _BOT = Path(__file__).parent / "bots" / "ledger.gbai"
-PACKAGE = BotPackage(name="ledger", scripts={path.stem: path.read_text() for path in _BOT.glob("*.bas")}).to_bytes()
+BOT = BotPackage(name="ledger", scripts={path.stem: path.read_text() for path in sorted(_BOT.glob("*.bas"))})
+PACKAGE = BOT.to_bytes()
 VERSION = digest_of(PACKAGE)
 
 Transcript = Callable[[int], Awaitable[Sequence[Message]]]
@@ -133,6 +134,7 @@ class _Edge:
         self._client = client
         self._transcript = transcript
         self._slot = -1
+        self._attached = False
 
     async def converse(self) -> None:
         client = self._client
@@ -143,6 +145,8 @@ class _Edge:
         else:
             await self._publish(0, ConversationOpened, channel="web", person=Person(id=SESSION_ID), slot=self._slot)
             client.open()
+        while not self._attached:
+            await self._take()
         answers = 1
         for number, text in enumerate(SAYS, 1):
             while self._answers() < answers:
@@ -190,6 +194,7 @@ class _Edge:
                     if client_id is not None:
                         self._client.acknowledge(client_id, message.seq)
                 case ConversationAttached(seq=seq):
+                    self._attached = True
                     await self._fill(seq)
 
     async def _fill(self, upto: int) -> None:

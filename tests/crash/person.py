@@ -22,7 +22,6 @@ from tests.crash.checker import Acknowledged, Connected, Entry, Happening, Said,
 __all__ = ["BOT", "Conversation", "Person", "ledger"]
 
 BOT = "ledger"
-ANSWERS = 2  # to each message
 PATIENCE_S = 60.0
 AGAIN_S = 0.05
 
@@ -48,9 +47,14 @@ class Conversation:
     seq: int = 0
     unacknowledged: dict[str, str] = field(default_factory=dict)
 
-    def answers(self) -> int:
-        """How many of the bot's messages have been shown."""
-        return len({entry.seq for entry in self.history if isinstance(entry, Entry) and entry.role != "user"})
+    def answers(self) -> list[str]:
+        """What the bot was seen to say."""
+        shown = {it.seq: it.text for it in self.history if isinstance(it, Entry) and it.role != "user"}
+        return [shown[seq] for seq in sorted(shown)]
+
+    def texts(self) -> list[str]:
+        """What the person said."""
+        return [it.text for it in self.history if isinstance(it, Said)]
 
 
 class Person:
@@ -86,8 +90,11 @@ class Person:
                 await asyncio.sleep(AGAIN_S)
 
     def _answered(self, here: Conversation) -> bool:
-        said = sum(isinstance(happening, Said) for happening in here.history)
-        return not here.unacknowledged and here.answers() >= 1 + ANSWERS * said
+        expected = [text for _, text in ledger(here.texts())]
+        answers = here.answers()
+        # To wait on would be in vain.
+        assert answers == expected[: len(answers)], f"{here.session}: answered {answers}, expected {expected}"
+        return not here.unacknowledged and len(answers) == len(expected)
 
     async def _connected(self, here: Conversation, script: list[str]) -> None:
         """One connection, until the conversation is at its end or the socket is."""
