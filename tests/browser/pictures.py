@@ -18,7 +18,7 @@ from tests.browser.visitor import bubbles, chromium, copy_of_examples, hears, pi
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 MAX_BYTES = 150_000
-DESKTOP: dict[str, Any] = {"viewport": {"width": 960, "height": 680}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 960, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
 
 
