@@ -10,6 +10,8 @@ BIN := .venv/bin
 UP_ARGS ?=
 # TESTS: what `make test` runs, for example TESTS="tests/bus -k order"
 TESTS ?=
+# BENCH: what `make bench` is told, for example BENCH="--quick turn"
+BENCH ?=
 
 .PHONY: help install install-dev up test check format bench lock clean
 
@@ -38,7 +40,7 @@ format: .venv/installed-dev  ## format the code
 	$(BIN)/ruff format .
 
 bench: .venv/installed-dev  ## measure, and write docs/performance.md
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench $(BENCH)
 
 lock: .venv/installed-dev  ## choose the versions of all dependencies anew
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

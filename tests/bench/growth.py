@@ -158,7 +158,7 @@ def _spread(url: str, size: int) -> list[str]:
 
 
 def _resumed(url: str, size: int) -> list[str]:
-    """Old conversations, picked at random; nothing was missed."""
+    """Old conversations, picked at random. ``after`` is past the end, so nothing of them is sent again."""
     tokens = Tokens([SECRET], max_age_s=3600)
     chosen = _DICE.sample(range(1, size + 1), min(CLIENTS, size))
     return [f"{url}?token={tokens.sign(Ticket(_session(number), 'echo'))}&after=1000000000" for number in chosen]

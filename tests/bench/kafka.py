@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import time
 from typing import Final
@@ -33,6 +34,7 @@ async def kafka_turn(scale: Scale) -> Section:
     if missing := [tool for tool in ("java", "mvn") if shutil.which(tool) is None]:
         section.notes.append(f"left out: {' and '.join(missing)} not found")
         return section
+    logging.getLogger("aiokafka").setLevel("CRITICAL")  # a topic that was just made is not known at once
     bare, ours = Samples("/s"), Samples("/s")
     hop, alone = Samples(" ms"), Samples(" ms")
     process_us, database_us = Samples(" µs"), Samples(" µs")
@@ -95,8 +97,9 @@ async def _consume_produce(bootstrap: str, name: str, count: int) -> float:
             began = time.perf_counter()
             while done < count:
                 records = (await consumer.getmany(timeout_ms=1_000, max_records=BATCH)).get(place, [])
-                await _produce(producer, target, [record.value for record in records])
-                done += len(records)
+                if records:
+                    await _produce(producer, target, [record.value for record in records])
+                    done += len(records)
             return done / (time.perf_counter() - began)
 
 
