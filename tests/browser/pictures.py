@@ -18,8 +18,12 @@ from tests.browser.visitor import bubbles, chromium, copy_of_examples, hears, pi
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 MAX_BYTES = 150_000
-DESKTOP: dict[str, Any] = {"viewport": {"width": 960, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 780}, "is_mobile": True, "has_touch": True}
+
+
+def desktop(height: int) -> dict[str, Any]:
+    """As high as what there is to be seen."""
+    return {"viewport": {"width": 960, "height": height}}
 
 
 async def take(page: Page, name: str) -> None:
@@ -44,10 +48,10 @@ async def order(page: Page) -> None:
 
 async def chats(browser: Browser, url: str) -> None:
     for scheme in ("light", "dark"):
-        async with visit(browser, f"{url}/chat/pizza", color_scheme=scheme, **DESKTOP) as page:
+        async with visit(browser, f"{url}/chat/pizza", color_scheme=scheme, **desktop(880)) as page:
             await order(page)
             await take(page, f"chat-desktop-{scheme}")
-        async with visit(browser, url, color_scheme=scheme, **DESKTOP) as page:
+        async with visit(browser, url, color_scheme=scheme, **desktop(460)) as page:
             await take(page, f"bots-{scheme}")
     async with visit(browser, f"{url}/chat/consulta", locale="pt-PT", color_scheme="light", **PHONE) as page:
         await hears(page, "Para que especialidade?")
@@ -60,7 +64,7 @@ async def chats(browser: Browser, url: str) -> None:
 
 
 async def broken_edit(browser: Browser, url: str, script: Path) -> None:
-    async with visit(browser, f"{url}/chat/pizza", color_scheme="light", **DESKTOP) as page:
+    async with visit(browser, f"{url}/chat/pizza", color_scheme="light", **desktop(740)) as page:
         await hears(page, "Which pizza")
         script.write_text(script.read_text("utf-8").replace("CALL show_menu", "CAL show_menu"), "utf-8")
         await expect(page.get_by_role("alert")).to_be_visible(timeout=15_000)
