@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from botswain.configuration import complaint, doubt
 from schemas.package import BotPackage, digest_of
 
 __all__ = ["Draft", "Fault", "draft_of", "find_packages"]
@@ -95,11 +96,16 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
         )
     scripts: dict[str, str] = {}
     files: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}  # as CALL finds them
     for file in reading.files(".gbdialog", ".bas", loose=True):
         stem = file.stem.lower()
-        if stem in files:
-            other = files[stem].relative_to(folder)
-            reading.complain(file, f"There is a script {stem!r} already: {other}. Names are compared without case.")
+        other = by_name.setdefault(stem.replace("-", "_"), file)
+        if other is not file:
+            reading.complain(
+                file,
+                f"There is a script {stem!r} already: {other.relative_to(folder)}. "
+                "Names are compared without case, and - is as good as _.",
+            )
             continue
         files[stem] = file
         source = reading.text(file, max_script_bytes)
@@ -126,9 +132,10 @@ class _Reading:
         self.folder = folder
         self.faults: list[Fault] = []
 
-    def complain(self, file: Path, message: str, line: int = 0, column: int = 0) -> None:
+    def complain(self, file: Path, message: str, line: int = 0, column: int = 0, *, warning: bool = False) -> None:
         place = f"{file}:{line}" if line else str(file)
-        self.faults.append(Fault(file, line, column, message, f"{place}: error: {message}"))
+        word = "warning" if warning else "error"
+        self.faults.append(Fault(file, line, column, message, f"{place}: {word}: {message}", warning))
 
     def files(self, folder_suffix: str, suffix: str, *, loose: bool = False) -> Sequence[Path]:
         """Files of that suffix in folders of that suffix, at any depth below them; hidden ones are left out."""
@@ -184,4 +191,8 @@ class _Reading:
             if len(value) > 1 and value[0] == value[-1] == '"':
                 value = value[1:-1].replace('""', '"')
             found[name.lower()] = value
+            if wrong := complaint(name.lower(), value):
+                self.complain(file, wrong, line=number, column=1)
+            elif doubtful := doubt(name.lower()):
+                self.complain(file, doubtful, line=number, column=1, warning=True)
         return found

@@ -72,6 +72,28 @@ def test_the_version_is_the_hash_of_the_content(tmp_path: Path) -> None:
             "config.csv:2: error: A line is name,value",
             id="no-comma",
         ),
+        pytest.param(
+            {"name-the-cat.bas": "TALK 1", "a.gbdialog/name_the_cat.bas": "TALK 2"},
+            "and - is as good as _",
+            id="twice-for-call",
+        ),
+        *(
+            pytest.param(
+                {"a.gbot/config.csv": f"name,value\ntitle,Cats\n{line}\n", "start.bas": ""},
+                f"config.csv:3: error: {said}",
+                id=line.partition(",")[0],
+            )
+            for line, said in (
+                ("Overlap-Policy,drop", "overlap-policy is 'drop', and has to be one of queue, debounce, interrupt."),
+                ("failed-turn,stop", "failed-turn is 'stop', and has to be one of skip, block."),
+                ("debounce-secs,soon", "debounce-secs is 'soon', and has to be a number of seconds"),
+                ("idle-timeout-secs,-5", "idle-timeout-secs is '-5', and has to be a number of seconds"),
+                ("hear-timeout-secs,nan", "hear-timeout-secs is 'nan', and has to be a number of seconds"),
+                ("basic-max-steps,0", "basic-max-steps is '0', and has to be a number, at least 1."),
+                ("timezone,Lisbon", "timezone is 'Lisbon', and has to be a time zone such as"),
+                ("locale,Português!", "locale is 'Português!', and has to be a language such as"),
+            )
+        ),
         pytest.param({"readme.txt": ""}, "There is no script in it", id="no-script"),
     ],
 )
@@ -112,3 +134,23 @@ def test_a_warning_keeps_nothing_from_being_published(tmp_path: Path) -> None:
     assert found.publishable
     assert found.faults
     assert all(fault.warning for fault in found.faults)
+
+
+def test_settings_that_make_sense_are_taken(tmp_path: Path) -> None:
+    config = """
+overlap-policy,Interrupt
+failed-turn,block
+debounce-secs,0.5
+idle-timeout-secs,
+basic-max-frame,1e5
+timezone,America/Sao_Paulo
+locale,pt_BR
+param-anything,"""
+    assert not draft(tmp_path, {"a.gbot/config.csv": config, "start.bas": ""}).faults
+
+
+def test_a_name_that_is_nearly_a_setting_is_a_warning(tmp_path: Path) -> None:
+    found = draft(tmp_path, {"a.gbot/config.csv": "overlap-polcy,queue\nshop,ours\n", "start.bas": ""})
+    assert found.publishable
+    (fault,) = found.faults
+    assert fault.text.endswith("config.csv:1: warning: overlap-polcy is no setting. Did you mean overlap-policy?")
