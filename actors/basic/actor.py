@@ -177,7 +177,8 @@ def _stepped(turn: Turn, machine: Machine, step: Step, state: BasicState, versio
         frames = dump(run, host.limits.max_frame)
         if frames is None:
             message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
-            outcome = Failed(code="E_LIMIT", message=message, script=run.trigger.script, line=0)
+            script, line = machine.where()
+            outcome = Failed(code="E_LIMIT", message=message, script=script, line=line)
     if isinstance(outcome, AwaitsWorld):
         assert run.wait is not None
         turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)

@@ -3,6 +3,7 @@ What can go wrong with a script: problems found in its text, and errors of a run
 
     ScriptErrors   the text does not compile; carries every problem of the file
     BasicError     a run failed, or a statement of it did; ``ON ERROR`` and ``TRY`` can catch it
+      BudgetSpent  the turn used up a budget, and nothing can catch that
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 
 from actors.basic.nodes import Span
 
-__all__ = ["CODES", "BasicError", "Code", "Problem", "ScriptErrors", "nearest"]
+__all__ = ["CODES", "BasicError", "BudgetSpent", "Code", "Problem", "ScriptErrors", "nearest"]
 
 Code = Literal[
     "E_TYPE",
@@ -77,6 +78,10 @@ class BasicError(Exception):
     def __str__(self) -> str:
         where = f"{self.script}:{self.line}: " if self.script else ""
         return f"{where}{self.code}: {self.message}"
+
+
+class BudgetSpent(BasicError):
+    """The turn used up a budget. It ends the run; no ON ERROR or TRY holds it up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Expressions:
         self.whole: set[str] = set()
         """Variables known to hold whole numbers here: counters of the loops around."""
         self.in_try = 0
+        self.weight = 0
+        """Nodes written since the last step was counted."""
         self._walruses = 0
 
     def fresh(self) -> str:
@@ -116,6 +118,7 @@ class Expressions:
 
     def expr(self, node: nodes.Node) -> ast.expr:
         """The value of *node*."""
+        self.weight += 1
         return placed(self._expr(node), node.at)
 
     def test(self, node: nodes.Node) -> ast.expr:
@@ -220,13 +223,13 @@ class Expressions:
         return either(ast.BoolOp(ast.And(), tests), quick, call("get_index", held, place))
 
     def _method(self, node: nodes.Method) -> ast.expr:
-        arguments = [self.expr(argument) for argument in node.arguments]
+        arguments = ast.List([self.expr(argument) for argument in node.arguments], ast.Load())
         subject = self.expr(node.subject)
         if not node.safe:
-            return call("call_method", subject, constant(node.name), *arguments)
+            return call("call_method", subject, constant(node.name), arguments)
         held = self.fresh()
         test = ast.Compare(walrus(held, subject), [ast.Is()], [constant(None)])
-        return either(test, constant(None), call("call_method", load(held), constant(node.name), *arguments))
+        return either(test, constant(None), call("call_method", load(held), constant(node.name), arguments))
 
     # --- operators --------------------------------------------------------------------------------------------------
 

@@ -554,12 +554,15 @@ class FramedWriter(PlainWriter):
         result = self._temporary(node.at)
         otherwise, end = self._block(), self._block()
         self._branch(test, node.at, otherwise)
+        # A branch that suspends ends in another block than it begins in: its value is stored in that one.
         with self._scratch():
-            self.out.append(store(result.name, self.ex.expr(self.reduce(node.then))))
+            value = self.ex.expr(self.reduce(node.then))
+        self.out.append(placed(store(result.name, value), node.then.at))
         self.jump(end)
         self._place(otherwise)
         with self._scratch():
-            self.out.append(store(result.name, self.ex.expr(self.reduce(node.otherwise))))
+            value = self.ex.expr(self.reduce(node.otherwise))
+        self.out.append(placed(store(result.name, value), node.otherwise.at))
         self._go_to(end)
         return result
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from random import Random
 from types import TracebackType
 from typing import Any, Final
@@ -21,7 +21,7 @@ from uuid import UUID
 
 from actors.basic import values
 from actors.basic.emit import FILE_PREFIX
-from actors.basic.errors import CODES, BasicError
+from actors.basic.errors import CODES, BasicError, BudgetSpent
 from actors.basic.frames import Run
 from actors.basic.functions import FUNCTIONS
 from actors.basic.limits import Limits
@@ -30,10 +30,13 @@ from schemas.conversation import Attachment, Suggestion
 from schemas.dialog import Act, Said, SuggestionAdded
 from schemas.package import BotPackage
 
-__all__ = ["OWN_FUNCTIONS", "BudgetSpent", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
+__all__ = ["OWN_FUNCTIONS", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
 
 _CHUNK: Final = 8192
 """Steps between two looks at the memory of the process."""
+
+_ERROR_STEPS: Final = 100
+"""An error that is caught takes as long as so many steps."""
 
 OWN_FUNCTIONS: Final = frozenset({
     "session_id", "bot_id", "user_id", "error", "is_error", "get_error_message", "log_info", "log_warn", "log_error",
@@ -47,10 +50,6 @@ _STATM: Final = "/proc/self/statm"
 
 class RunEnded(BaseException):
     """EXIT, END or STOP in a procedure. No error: neither ON ERROR nor TRY sees it."""
-
-
-class BudgetSpent(BasicError):
-    """The turn used up a budget. It ends the run; no ON ERROR or TRY holds it up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +140,11 @@ class Host:
                 self._baseline = _resident()
         raise BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
 
+    def spend(self, steps: int) -> None:
+        """Count something that takes as long as so many steps. Raises: BudgetSpent."""
+        for _ in islice(self.ticks, steps):
+            pass
+
     def measure(self) -> float:
         """How many more characters and elements may be made before the next look. Raises: BudgetSpent: memory."""
         alive: list[object] = [[frame.kept for each in self.run.stack for frame in each.frames]]
@@ -151,6 +155,7 @@ class Host:
                 alive.extend(value for name, value in at.f_locals.items() if name[:2] != "p_")
             at = at.f_back
         size = values.approximate_size(alive, self.limits.max_memory)
+        values.worked(size >> 9)
         if size >= self.limits.max_memory:
             raise BudgetSpent("E_LIMIT", f"The script holds more than {self.limits.max_memory >> 20} MiB.")
         return max(50_000.0, (self.limits.max_memory - size) / 8)
@@ -304,6 +309,11 @@ class Host:
         known = self.fault(error)
         if isinstance(known, BudgetSpent):
             raise known
+        try:
+            self.spend(_ERROR_STEPS)
+        except BudgetSpent as spent:
+            spent.line, spent.script = known.line, known.script
+            raise
         return ErrorValue(known.message, known.code, known.line, known.script)
 
     def resume(self, error: Exception) -> None:
@@ -329,12 +339,6 @@ class Host:
             return on_error
         if mode >= 2:
             self.resume(error)
-            known = self.fault(error)
-            try:
-                next(self.ticks)
-            except BudgetSpent as spent:
-                spent.line, spent.script = known.line, known.script
-                raise
             return mode - 2
         if mode == 1 and on_resume >= 0:
             self.resume(error)

@@ -156,6 +156,10 @@ _OPERAND_WORDS = frozenset(
 )
 _CLOSERS = frozenset([")", "]", "}"])
 
+# END IF, EXIT FOR and the like take no operand, though IF and FOR alone do.
+_LEAVING = frozenset(["end", "exit"])
+_LEFT = frozenset(["if", "for", "while", "select", "switch", "with", "schedule", "on", "mail", "talk"])
+
 
 def fold(name: str) -> str:
     """The name of a variable, procedure or keyword as the tree holds it: lower case, without a trailing ``$``."""
@@ -358,6 +362,11 @@ class _Lexer:
             else:
                 word = last.value
                 opens = last.kind == WORD and (word in _OPERAND_WORDS or self.table.takes_operand(str(word)))
+                before = tokens[-2] if len(tokens) > 1 else None
+                if before is None or before.kind == NEWLINE:
+                    opens = opens and word != "end"
+                elif before.value in _LEAVING and before.line == self.line:
+                    opens = opens and word not in _LEFT
             found = _APOSTROPHE.match(self.source, start) if opens else None
             if found is not None:
                 text = _APOSTROPHE_ESCAPE.sub(lambda escape: "\n" if escape[0] == "\\n" else "'", found[1])

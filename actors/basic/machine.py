@@ -16,9 +16,9 @@ from typing import Any, Final
 from actors.basic import values
 from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
-from actors.basic.errors import BasicError
+from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
-from actors.basic.host import BudgetSpent, Host, RunEnded, Wait
+from actors.basic.host import Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
 from actors.basic.parameters import bind
 from bus.protocol import Query, Rows
@@ -31,6 +31,12 @@ Step = Generator[Query, Rows, Outcome]
 
 Programs = Callable[[str], Program | None]
 """A script's program by its name in lower case; None if the bot has no such script."""
+
+_SCRIPT_STEPS: Final = 100
+"""Entering a script takes as long as so many steps."""
+
+_QUERY_STEPS: Final = 1_000
+"""Asking the database takes as long as so many steps."""
 
 _NONE: Final[tuple[Any, BasicError | None]] = (None, None)
 
@@ -128,6 +134,7 @@ class Machine:
                 try:
                     value = self._do(op, left, activation)
                     if isinstance(value, GeneratorType):
+                        host.spend(_QUERY_STEPS)
                         value = yield from value
                 except BasicError as raised:
                     error = host.fault(raised)
@@ -157,11 +164,12 @@ class Machine:
             activation.frames.append(Frame(name, 0, kept, int(mode)))
         elif op == Op.SCRIPT:
             self._deepen()
+            self.host.spend(_SCRIPT_STEPS)
             self._enter_script(left[3], left[4])
         else:
             # The script says nothing more: the one that it calls takes its place.
             self._check_script(left[1])
-            next(self.host.ticks)
+            self.host.spend(_SCRIPT_STEPS)
             self.run.stack.pop()
             self._enter_script(left[1], left[2])
         return None
@@ -183,6 +191,12 @@ class Machine:
         if not error.line:
             error.line = program.bodies[frame.body].lines.get(frame.pc, 0)
             error.script = program.name
+
+    def where(self) -> tuple[str, int]:
+        """(script, line) of what a suspended run waits in."""
+        activation = self.run.stack[-1]
+        frame = activation.frames[-1]
+        return activation.script, self._program(activation).bodies[frame.body].lines.get(frame.pc, 0)
 
     def _suspend(self, wait: Wait) -> Outcome:
         run = self.run

@@ -9,11 +9,14 @@ from typing import Any, Final
 from actors.basic import values
 from actors.basic.errors import BasicError
 from actors.basic.functions import FUNCTIONS
-from actors.basic.values import MAX_ITEMS, MAX_TEXT, METERED, grown, to_number, truth
+from actors.basic.values import MAX_ITEMS, MAX_TEXT, METERED, grown, to_number, truth, worked
 
 __all__ = ["NAMESPACE"]
 
 Number = int | float
+
+_LARGE: Final = 65_536
+"""Characters of a text whose copies are counted."""
 
 
 def fit(text: str) -> str:
@@ -21,6 +24,15 @@ def fit(text: str) -> str:
     if len(text) > METERED:
         grown(len(text))
     return text
+
+
+def lengthened(was: int, text: str) -> None:
+    """
+    After a text was made longer, which it was where it lay if it is still the object with the id *was*. If not, all of
+    it was copied, and that is counted. Raises: BudgetSpent.
+    """
+    if id(text) != was:
+        worked(len(text) >> 10)
 
 
 def counted(value: object) -> object:
@@ -108,11 +120,12 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{name: getattr(values, name) for name in _VALUES},
     **{
         each.__name__: each
-        for each in (fit, counted, push, set_member, set_index, number, stride, within, count, limited, xor)
+        for each in (fit, lengthened, counted, push, set_member, set_index, number, stride, within, count, limited, xor)
     },
-    **{each.__name__: each for each in (type, bool, int, str, list, len, zip)},
+    **{each.__name__: each for each in (type, bool, int, str, list, len, id, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},
     "Exception": Exception,
+    "LARGE_TEXT": _LARGE,
     "MAX_TEXT": MAX_TEXT,
     "MAX_ITEMS": MAX_ITEMS,
     "__builtins__": {},

@@ -40,6 +40,9 @@ DECLARATIONS: Final = (
     nodes.Procedure,
 )  # fmt: skip
 
+_STEP_WEIGHT: Final = 32
+"""A step is counted for so many nodes of the tree, besides those of loops and calls."""
+
 
 @dataclass(slots=True)
 class Loop:
@@ -96,6 +99,17 @@ class PlainWriter:
         return written
 
     def plain_statement(self, statement: nodes.Statement) -> None:
+        outer, self.out = self.out, []
+        self._plain_guarded(statement)
+        written, self.out = self.out, outer
+        # Turns of loops are counted, and a turn is as long as what is in it.
+        steps, self.ex.weight = divmod(self.ex.weight, _STEP_WEIGHT)
+        if steps:
+            spent = ast.Expr(placed(invoke("M", "spend", constant(steps)), statement.at))
+            self.out.append(self._ticked(statement.at) if steps == 1 else placed(spent, statement.at))
+        self.out += written
+
+    def _plain_guarded(self, statement: nodes.Statement) -> None:
         self.ex.statement()
         if not self.scopes.uses_resume or self.ex.in_try or isinstance(statement, nodes.OnError | nodes.Leave):
             self._plain(statement)
@@ -274,13 +288,17 @@ class PlainWriter:
             self.out.append(placed(store(kept.name, self.ex.expr(part)), part.at))
             held.append(kept)
         more = self.ex.joined(held) if len(held) > 1 else self.ex.text(held[0])
+        was = self.ex.fresh()
+        size = ast.Compare(call("len", load(variable)), [ast.Gt()], [load("LARGE_TEXT")])
         longer: list[ast.stmt] = [
+            store(was, ast.BoolOp(ast.And(), [size, call("id", load(variable))])),
             store(variable, ast.BinOp(load(variable), ast.Add(), more)),
             ast.If(
                 ast.Compare(call("len", load(variable)), [ast.Gt()], [load("MAX_TEXT")]),
                 [ast.Expr(call("fit", load(variable)))],
                 [],
             ),
+            ast.If(load(was), [ast.Expr(call("lengthened", load(was), load(variable)))], []),
         ]
         sum_: Any = first
         for operand in held:

@@ -13,6 +13,7 @@ from actors.basic.values import (
     MAX_ITEMS,
     Rows,
     compare,
+    extended,
     get_member,
     grown,
     iterate,
@@ -62,7 +63,7 @@ def shift(items: object) -> object:
 
 def unshift(items: object, *new: object) -> list[object]:
     own = _own(items)
-    grown(len(own) + len(new), MAX_ITEMS)
+    extended(len(own), len(new))
     worked(len(own) >> 8)
     own[:0] = new
     return own

@@ -39,12 +39,17 @@ __all__ = ["FUNCTIONS"]
 _HASHES: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
 
 
+def _cut(value: object) -> str:
+    """A text of which a part is taken, which costs no more the longer the text is."""
+    return value if type(value) is str else to_text(value)
+
+
 def left(value: object, count: object) -> str:
-    return to_text(value)[: max(0, whole(count))]
+    return _cut(value)[: max(0, whole(count))]
 
 
 def right(value: object, count: object) -> str:
-    text = to_text(value)
+    text = _cut(value)
     return text[max(0, len(text) - max(0, whole(count))) :]
 
 
@@ -55,7 +60,7 @@ def mid(value: object, start: object, count: object = None) -> object:
         first = max(0, whole(start))
         return value[first : None if size is None else first + size]
     first = max(1, whole(start)) - 1
-    return to_text(value)[first : None if size is None else first + size]
+    return _cut(value)[first : None if size is None else first + size]
 
 
 def instr(*arguments: object) -> int:

@@ -22,6 +22,8 @@ __all__ = ["HANDLERS", "hear", "heard", "overdue"]
 log = structlog.get_logger(__name__)
 
 TRIES: Final = 3
+_PRINT_STEPS: Final = 1_000
+"""A line in the log takes as long as so many steps."""
 MAX_OPTIONS: Final = 100
 
 
@@ -55,6 +57,7 @@ def _attachment(file: object) -> Attachment:
 def print_(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
     """PRINT and LOG: to the log of the process, never to the person."""
     parts = [to_text(argument)[:1_000] for argument in arguments]
+    host.spend(_PRINT_STEPS)
     log.debug("script_printed", bot=host.run.trigger.bot, run=str(host.run.id), text=" ".join(parts))
 
 

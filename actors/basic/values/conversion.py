@@ -11,6 +11,7 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.kinds import (
+    AMBIENCE,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_TEXT,
@@ -156,16 +157,21 @@ def file_members(file: File) -> dict[str, object]:
     }
 
 
+_PART_WORK: Final = 8
+"""A part that is copied costs as much as so many that are looked at."""
+
+
 class _Plainer:
     """Copies a value into what JSON can say, bounded in depth and in the number and length of its parts."""
 
     def __init__(self) -> None:
         self.parts = 0
+        self.most = min(MAX_ITEMS, AMBIENCE.work / _PART_WORK)
         self.characters = 0
 
     def plain(self, value: object, depth: int = 0) -> object:
         self.parts += 1
-        if self.parts > MAX_ITEMS or self.characters > MAX_TEXT:
+        if self.parts > self.most or self.characters > MAX_TEXT:
             raise BasicError("E_LIMIT", "This value is too large to be written as text.")
         kind = type(value)
         if kind is str:
@@ -214,9 +220,10 @@ def plain(value: object) -> object:
     """
     worked(1)  # stops before it begins where too much was done already
     plainer = _Plainer()
-    copy = plainer.plain(value)
-    worked(plainer.parts + (plainer.characters >> 10))
-    return copy
+    try:
+        return plainer.plain(value)
+    finally:
+        worked(plainer.parts * _PART_WORK + (plainer.characters >> 8))
 
 
 def to_json(value: object) -> str:

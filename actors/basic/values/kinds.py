@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
 
-from actors.basic.errors import BasicError
+from actors.basic.errors import BasicError, BudgetSpent
 
 __all__ = [
     "AMBIENCE",
@@ -32,6 +32,7 @@ __all__ = [
     "Response",
     "Rows",
     "ambience",
+    "extended",
     "grown",
     "type_name",
     "worked",
@@ -45,8 +46,11 @@ MAX_BITS: Final = 14_000
 """Bits of one whole number: some 4,200 digits, which Python still converts to text without objecting."""
 MAX_DEPTH: Final = 200
 """Levels of lists and objects inside each other that text conversion follows."""
-MAX_WORK: Final = 20_000_000
-"""Elements that the operations of one turn look at one by one, a thousand characters counting as one: some seconds."""
+MAX_WORK: Final = 4_000_000
+"""
+Elements that the operations of one turn look at one by one, a thousand characters counting as one: some tenths of a
+second.
+"""
 METERED: Final = 1_000
 """A text or list of more characters or elements than this is reported to the memory meter when it is made."""
 
@@ -151,16 +155,22 @@ def grown(size: int, limit: int = MAX_TEXT) -> None:
         unit = "characters" if limit == MAX_TEXT else "elements"
         raise BasicError("E_LIMIT", f"This {what} would have {size:,} {unit}; the limit is {limit:,}.")
     if size > METERED:
+        worked(size >> 8)
         AMBIENCE.left -= size
         if AMBIENCE.left < 0:
             AMBIENCE.left = AMBIENCE.measure()
 
 
+def extended(size: int, more: int = 1) -> None:
+    """Count that a list or object of *size* elements gets *more* of them in place. Raises: BasicError: E_LIMIT."""
+    grown(size + more if size + more > MAX_ITEMS else more, MAX_ITEMS)
+
+
 def worked(elements: int) -> None:
-    """Count an operation that looks at so many elements. Raises: BasicError: E_LIMIT, the turn has done too much."""
+    """Count an operation that looks at so many elements. Raises: BudgetSpent: the turn has done too much."""
     AMBIENCE.work -= elements
     if AMBIENCE.work < 0:
-        raise BasicError("E_LIMIT", "The script works too long on large lists and texts without a pause.")
+        raise BudgetSpent("E_LIMIT", "The script works too long on large lists and texts without a pause.")
 
 
 def type_name(value: object) -> str:

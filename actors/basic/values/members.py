@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import file_members, numeric, parse_json, to_number, to_text, unwrap
-from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, grown, type_name, worked
+from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, extended, grown, type_name, worked
 from actors.basic.values.moments import moment_member
 from actors.basic.values.operators import contains, equal, starts_with
 
@@ -135,7 +135,7 @@ def set_member(value: object, name: str, new: object) -> None:
     if name not in value:
         name = _key_like(value, name) or name
         if name not in value:
-            grown(len(value) + 1, MAX_ITEMS)
+            extended(len(value))
     value[name] = new
 
 
@@ -188,7 +188,7 @@ def set_index(value: object, index: object, new: object) -> None:
     if isinstance(value, dict):
         key = index if type(index) is str else to_text(index)
         if key not in value:
-            grown(len(value) + 1, MAX_ITEMS)
+            extended(len(value))
         value[key] = new
         return
     if not isinstance(value, list):
@@ -205,7 +205,7 @@ def set_index(value: object, index: object, new: object) -> None:
     elif position < 0:
         raise BasicError("E_VALUE", f"Index {position} is before the first of {size} elements.")
     else:
-        grown(position + 1, MAX_ITEMS)
+        extended(size, position + 1 - size)
         value.extend([None] * (position - size))
         value.append(new)
 
@@ -275,7 +275,7 @@ def push(items: object, *new: object) -> list[object]:
     """Append to a list in place, and give it back. Raises: BasicError: E_TYPE, it is no list; E_LIMIT."""
     if not isinstance(items, list):
         raise BasicError("E_TYPE", f"Cannot append to a {type_name(items)}.")
-    grown(len(items) + len(new), MAX_ITEMS)
+    extended(len(items), len(new))
     items.extend(new)
     return items
 
@@ -343,6 +343,7 @@ def call_method(value: object, name: str, arguments: list[object]) -> object:
             raise BasicError("E_TYPE", "Cannot append to null.")
         return None
     if isinstance(value, str):
+        worked(len(value) >> 8)
         if method in ("pop", "splice", "indexof", "join", "push", "append"):
             parsed = parse_json(value)
             if isinstance(parsed, list):
@@ -367,6 +368,7 @@ def _list_method(items: list[object], method: str, name: str, arguments: list[ob
             start = _clamped(_argument(arguments, 0, 0), len(items))
             count = int(to_number(_argument(arguments, 1, len(items)))) if len(arguments) > 1 else len(items)
             end = start + max(0, count)
+            worked(len(items) >> 6)
             removed = items[start:end]
             items[start:end] = arguments[2:]
             return removed
@@ -387,14 +389,19 @@ def _clamped(index: object, size: int) -> int:
     return max(0, position + size) if position < 0 else min(position, size)
 
 
+def _made(text: str) -> str:
+    grown(len(text))
+    return text
+
+
 def _text_method(text: str, method: str, name: str, arguments: list[object]) -> object:
     match method:
         case "trim":
-            return text.strip()
+            return _made(text.strip())
         case "tolowercase":
-            return text.lower()
+            return _made(text.lower())
         case "touppercase":
-            return text.upper()
+            return _made(text.upper())
         case "split":
             return split(text, _argument(arguments, 0, ","))
         case "contains":

@@ -43,6 +43,11 @@ CASES: dict[str, tuple[str, Any]] = {
         "abc",
     ),
     "with": ("a = 2\nWITH o\n a = a + 1\n .b = 'x'\n@@END WITH\nRETURN o", {"a": 3, "b": "x"}),
+    "methods": (
+        "L = [1]\nL.PUSH(2)\nL.append('c')\n@\nm = missing?.trim()\nRETURN L.join('-') + L.splice(0, 1).length + L.contains('c') + "
+        "' a '.trim().toUpperCase() + 'a,b'.split(',').indexOf('b') + m",
+        "1-2-c1trueA1",
+    ),
     "short circuit": ("x = NULL\n@\ny = x OR 'd'\nz = 1 AND 'e'\nw = x ?? 'f'\nRETURN y + z + w", "def"),
     "members of nothing": ("@\nx.a = 1\nx.b = x.c\nRETURN x", {"a": 1, "b": None}),
     "lists grow": ("L[0] = 'a'\n@\nAPPEND o.items, 1\nAPPEND o.items, 2\nRETURN o.items", [1, 2]),

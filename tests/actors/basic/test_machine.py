@@ -28,13 +28,21 @@ ENDLESS: dict[str, tuple[str, int]] = {
     "scripts, last": ('CALL "start"', 1),
     "a loop that hears at last": ("WHILE TRUE\n IF x THEN HEAR y\nWEND", 1),
     "handler": ("ON ERROR GOTO oops\noops:\nx = 1 / 0", 3),
-    "resumed": ("ON ERROR RESUME NEXT\nWHILE TRUE\n x = 1 / 0\nWEND", 2),
+    "resumed": ("ON ERROR RESUME NEXT\nWHILE TRUE\n x = 1 / 0\nWEND", 3),
     "caught": ("TRY\n WHILE TRUE\n WEND\nCATCH e\n TALK e\nEND TRY", 2),
     "talk": ('WHILE TRUE\n TALK "x"\nWEND', 2),
     "much talk": ('FOR i = 1 TO 9\n TALK s\n s = s + s + "0123456789"\nNEXT', 2),
     "doubling": ('s = "x"\nWHILE TRUE\n s = s + s\nWEND', 3),
     "doubling in a template": ('s = "x"\nWHILE TRUE\n s = "${s}${s}"\nWEND', 3),
     "lists of texts": ('s = "x"\nFOR i = 1 TO 15\n s = s + s\nNEXT\nWHILE TRUE\n APPEND L, s + i\nWEND', 6),
+    "a list that grows": ("L = [1]\nWHILE TRUE\n FOR EACH x IN L\n  L.PUSH(x)\n NEXT\nWEND", 3),
+    "limits that are caught": ('WHILE TRUE\n TRY\n  x = REPEAT("a", 100000000)\n CATCH e\n END TRY\nWEND', 3),
+    "print": ('WHILE TRUE\n PRINT "x"\nWEND', 2),
+    "memory of the bot": ('WHILE TRUE\n SET BOT MEMORY "k", 1\nWEND', 2),
+    "large texts": ('s = REPEAT("ab", 400000)\nWHILE TRUE\n APPEND L, LCASE(s)\nWEND', 3),
+    "large texts by methods": ('s = REPEAT("ab", 400000)\nWHILE TRUE\n t = s.toUpperCase()\nWEND', 3),
+    "texts that are looked at": ('s = REPEAT("ab", 400000)\nWHILE TRUE\n t = INSTR(s, "b")\nWEND', 3),
+    "a text and its copy": ('s = REPEAT("ab", 400000)\nWHILE TRUE\n t = s\n s = s + "x"\nWEND', 4),
     "numbers": ("x = 3\nWHILE TRUE\n x = x * x\nWEND", 3),
 }
 
@@ -50,6 +58,18 @@ def test_what_would_never_end_is_stopped_and_its_line_named(name: str) -> None:
     assert world.state is None
     assert time.process_time() - began < 5
     assert len(world.acts) <= 40
+
+
+def test_a_turn_of_a_loop_is_as_long_as_what_is_in_it() -> None:
+    script = "WHILE TRUE\n" + " x = x + 1\n" * 1_000 + "WEND"
+    world = World(script, limits=Limits()).begin()
+    assert world.failure.code == "E_LIMIT"
+    assert World("FOR i = 1 TO 500\n" + " x = x + 1\n" * 1_000 + "NEXT\nRETURN x").begin().result == 500_000
+
+
+def test_what_is_too_large_to_be_kept_is_blamed_on_the_wait() -> None:
+    failure = World("L = RANGE(1, 100000)\nHEAR x", limits=SMALL).begin().failure
+    assert (failure.code, failure.line) == ("E_LIMIT", 2)
 
 
 def test_a_turn_may_take_exactly_its_steps() -> None:

@@ -134,6 +134,19 @@ def test_a_stored_run_ends_like_one_that_never_was(name: str) -> None:
     assert stored.outcome.kind == "ended", stored.outcome
 
 
+def test_of_two_branches_only_the_chosen_one_hears() -> None:
+    script = """
+a = IIF(FALSE, HEAR "first?", HEAR "second?")
+b = a = "one" ? "[" + (HEAR "third?") + "]" : 5
+c = IIF(HEAR "fourth?", "yes", HEAR "fifth?")
+d = "" OR HEAR "sixth?"
+e = "x" OR HEAR "never?"
+TALK a + b + c + d + e
+"""
+    world = play(script, "one", "two", "0", "five", "six")
+    assert world.said == ["second?", "third?", "fourth?", "fifth?", "sixth?", "one[two]fivesixx"]
+
+
 def test_shared_lists_stay_shared() -> None:
     world = play('a = [1]\nb = {"inner": a}\nHEAR x\nAPPEND a, 2\nRETURN b', "")
     assert world.result == {"inner": [1, 2]}
