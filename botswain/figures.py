@@ -26,6 +26,7 @@ class WorkerFigures(Observer):
         )
         self._retried = Counter(f"{name}retried", "Batches tried again", ["actor", "reason"], registry=registry)
         self._dead = Counter(f"{name}dead_lettered", "Events set aside", ["actor"], registry=registry)
+        self._noted = Counter(f"{name}noted", "What deciders noted: script_failed …", ["what"], registry=registry)
         self._lag = Gauge(
             f"{name}lag_seconds", "Age of the newest event of a batch at its commit", ["actor"], registry=registry
         )
@@ -42,6 +43,9 @@ class WorkerFigures(Observer):
 
     def dead_lettered(self, actor: str, count: int) -> None:
         self._dead.labels(actor).inc(count)
+
+    def noted(self, what: str) -> None:
+        self._noted.labels(what).inc()
 
     def lag(self, actor: str, seconds: float) -> None:
         self._lag.labels(actor).set(seconds)

@@ -51,7 +51,7 @@ Ask = Query | Resource
 class Turn:
     """The event in hand and what has been decided on it so far."""
 
-    __slots__ = ("actor", "event", "offset", "outgoing", "partition", "rows")
+    __slots__ = ("actor", "event", "notes", "offset", "outgoing", "partition", "rows")
 
     def __init__(self, actor: str, partition: int, offset: int, event: Event) -> None:
         self.actor = actor
@@ -60,6 +60,7 @@ class Turn:
         self.event = event
         self.outgoing: list[Outgoing] = []
         self.rows: list[Row] = []
+        self.notes: list[tuple[str, dict[str, Any]]] = []
 
     def emit(
         self,
@@ -101,6 +102,16 @@ class Turn:
     def write(self, statement: str, *values: Any) -> None:
         """Execute a named statement with the turn (one row of a batch)."""
         self.rows.append(Row(statement, values))
+
+    def note(self, what: str, **facts: Any) -> None:
+        """
+        Something that whoever runs the installation should read: a warning in the log, once the turn is committed.
+
+        Args:
+            what: a constant in snake case.
+            facts: plain values; never what people said.
+        """
+        self.notes.append((what, facts))
 
     def new_id(self, name: str) -> UUID:
         """An id that is the same whenever this turn is repeated; *name* tells it from others of the turn."""

@@ -69,6 +69,7 @@ class _Work:
     touched: dict[str, Kept] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     transaction: Transaction | None = None
+    notes: list[Turn] = field(default_factory=list)
 
 
 class DeciderRunner:
@@ -275,6 +276,10 @@ class DeciderRunner:
         if self._listener is not None:
             self._listener.committed(turns)
         self._tell(deliveries, turns, time.perf_counter() - began)
+        for turn in work.notes:
+            for what, facts in turn.notes:
+                log.warning(what, actor=turn.actor, bot=turn.event.bot, key=turn.event.key, **facts)
+                self._around.observer.noted(what)
 
     def _tell(self, deliveries: Sequence[Delivery], turns: Turns, duration_s: float) -> None:
         name, observer = self._actor.name, self._around.observer
@@ -367,6 +372,8 @@ class DeciderRunner:
             await self._fail(work, kept, delivery, event, error, emitted)
         else:
             work.turns.rows += turn.rows
+            if turn.notes:
+                work.notes.append(turn)
 
     async def _drive(self, work: _Work, asks: GeneratorType[Ask, Any, Any], kept: Kept, turn: Turn) -> None:
         """A decider that asks: what it changed in the database is undone if its turn fails."""

@@ -24,6 +24,9 @@ class Observer:
     def dead_lettered(self, actor: str, count: int) -> None:
         """*count* events were set aside."""
 
+    def noted(self, what: str) -> None:
+        """A decider noted something for those who run the installation; *what* is a constant of its code."""
+
     def lag(self, actor: str, seconds: float) -> None:
         """How old the newest event of a batch was when its turn was committed."""
 

@@ -275,10 +275,12 @@ class _Conversation:
         elif outcome.kind == "ended":
             self._run_is_over()
         else:
-            if outcome.code == "E_TIMEOUT":
+            if outcome.code == "E_TIMEOUT":  # nobody's mistake
                 self._say("bot", texts.text("waited_too_long", state.person.locale))
                 state.started = False
             else:
+                # The message may quote what somebody said: it stays with the event.
+                self.turn.note("script_failed", script=outcome.script, line=outcome.line, code=outcome.code)
                 self._apologise()
             state.opener = None
             self._run_is_over()

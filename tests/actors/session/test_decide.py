@@ -62,6 +62,7 @@ class Conversation:
     state: SessionState | None = None
     out: list[Outgoing] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    notes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     count: int = 0
 
     def __post_init__(self) -> None:
@@ -96,6 +97,7 @@ class Conversation:
         self.state = None if decided is None else SessionState.model_validate_json(decided.model_dump_json())
         self.out += turn.outgoing
         self.rows += turn.rows
+        self.notes += turn.notes
         return [outgoing.event for outgoing in turn.outgoing]
 
     def open(self) -> list[Event]:
@@ -358,6 +360,7 @@ def test_failed_run_apologises_in_the_bots_words() -> None:
     c.open()
     c.runs(outcome=Failed(code="E_TYPE", message="secret detail", script="start", line=2))
     assert c.shown() == ["Oops."]
+    assert c.notes == [("script_failed", {"script": "start", "line": 2, "code": "E_TYPE"})]
 
 
 def test_set_aside_answer_leaves_the_question_standing() -> None:
