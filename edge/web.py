@@ -55,7 +55,9 @@ POLICY: Final = 1008
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
-_PENDING: Final = 1_000
+# Messages of a socket that may wait for their acknowledgement. A client sends all of them again when it has lost its
+# socket, and the session knows the ids of the last 64 messages only: of more, some would be said twice.
+_PENDING: Final = 32
 _TYPING_EVERY_S: Final = 2.0
 _RETRY_AFTER_S: Final = 2.0
 _EPHEMERAL: Final = (TypingShown, MessageDelta)
@@ -423,8 +425,9 @@ class _Socket:
         pending = self._pending
         if pending is None:
             pending = self._pending = {}
-        if len(pending) >= _PENDING:
-            self.refuse("rate_limited", "Too many messages wait to be handled.", _RETRY_AFTER_S)
+        if len(pending) >= _PENDING and id_ not in pending:
+            text = f"{_PENDING} messages wait to be acknowledged; send no more before they are."
+            self.refuse("rate_limited", text, _RETRY_AFTER_S)
             return
         if hub.slot is None:
             self.refuse("unavailable", "The message could not be stored; send it again.", _RETRY_AFTER_S)

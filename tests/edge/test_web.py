@@ -13,6 +13,7 @@ import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from actors.session.decide import REMEMBERED_MESSAGES
 from edge.settings import EdgeSettings
 from schemas.conversation import MessageReceived, PersonTyping
 from schemas.package import digest_of
@@ -273,6 +274,29 @@ async def test_ten_thousand_frames_at_once_end_that_socket_and_nothing_else(post
             flooding.cancel()
         await other.say("m1", "all well?")
         assert (await other.until("ack"))["seq"] == 2
+
+
+async def test_no_more_messages_wait_than_the_session_remembers(postgres_url: str) -> None:
+    async with world(postgres_url, UNLIMITED) as here:
+        async with here.client() as client:
+            welcome = await opened(client)
+            here.echo.silent = True
+            for number in range(32):
+                await client.say(f"m{number}", "ahoy")
+            await client.say("m0", "ahoy")  # a repeat waits already
+            await client.say("m32", "one too many")
+            error = await client.frame()
+            assert (error["type"], error["code"], error["retry_after_s"]) == ("error", "rate_limited", 2)
+            async with asyncio.timeout(10):
+                while len({event.message_id for event in here.echo.heard if isinstance(event, MessageReceived)}) < 32:
+                    await asyncio.sleep(0)
+            here.echo.silent = False
+        assert REMEMBERED_MESSAGES >= 32
+        async with here.client(query=f"?token={welcome['token']}&after=1") as client:
+            await client.say("m31", "ahoy")
+            await client.until("ack")
+        heard = [event.message_id for event in here.echo.heard if isinstance(event, MessageReceived)]
+        assert "m32" not in heard
 
 
 async def test_sockets_of_an_address_are_limited(postgres_url: str) -> None:
