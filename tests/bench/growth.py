@@ -121,9 +121,9 @@ async def _compare(
             urls = way.urls(server.url, size)
             found = await closed_loop(urls, seconds=scale.seconds, greeting=way.greeting, edge_of_time=meter.mark)
             took.add(1e6 / found.per_second)
-            process, data = meter.per_turn_us(found.turns)
-            process_us.add(process)
-            database_us.add(data)
+            used = meter.per_turn_us(found.turns)
+            process_us.add(used.server)
+            database_us.add(used.database)
     (_, few, base, base_process, base_data), (_, many, ours, process_us, database_us) = sides
     ratio = ours.median / base.median
     cpu = (process_us.median + database_us.median) / (base_process.median + base_data.median)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Machine", "Meter", "cpu_s", "load_average", "memory_of_tree", "resident"]
+__all__ = ["Machine", "Meter", "PerTurn", "cpu_s", "load_average", "memory_of_tree", "resident"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +97,35 @@ def memory_of_tree(pid: int) -> int:
     return sum(int(process.memory_full_info().pss) for process in (parent, *parent.children(recursive=True)))
 
 
+@dataclass(frozen=True, slots=True)
+class PerTurn:
+    """Microseconds of processor time that a turn takes: in the server, in its database, in those who make the load."""
+
+    server: float
+    database: float
+    load: float
+
+
 class Meter:
-    """Processor time that passes between two calls: that of the server's process, and that of its database."""
+    """Processor time that passes between two marks."""
 
     def __init__(self, server: int, database: int) -> None:
-        self._server = server
+        self._server = psutil.Process(server)
         self._database = database
-        self._marks: list[tuple[float, float]] = []
+        self._load = psutil.Process()
+        self._marks: list[PerTurn] = []
 
     def mark(self) -> None:
-        own = psutil.Process(self._server).cpu_times()
-        self._marks.append((own.user + own.system, cpu_s(self._database)))
+        """Now."""
+        own, load = self._server.cpu_times(), self._load.cpu_times()
+        self._marks.append(PerTurn(own.user + own.system, cpu_s(self._database), load.user + load.system))
 
-    def per_turn_us(self, turns: int) -> tuple[float, float]:
-        """Microseconds a turn between the last two marks: (server, database)."""
-        (server, database), (server_now, database_now) = self._marks[-2:]
+    def per_turn_us(self, turns: int) -> PerTurn:
+        """What passed between the last two marks, in which there were so many turns."""
+        begin, end = self._marks[-2:]
         share = 1e6 / max(1, turns)
-        return (server_now - server) * share, (database_now - database) * share
+        return PerTurn(
+            (end.server - begin.server) * share,
+            (end.database - begin.database) * share,
+            (end.load - begin.load) * share,
+        )

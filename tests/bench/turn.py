@@ -23,15 +23,17 @@ class _Side:
         self.half_p50 = Samples(" ms")
         self.process_us = Samples(" µs")
         self.database_us = Samples(" µs")
+        self.load_us = Samples(" µs")
 
     async def many(self, seconds: float) -> None:
         meter = self.server.meter()
         found = await closed_loop([self.server.url] * CLIENTS, seconds=seconds, edge_of_time=meter.mark)
-        process, database = meter.per_turn_us(found.turns)
+        used = meter.per_turn_us(found.turns)
         self.turns.add(found.per_second)
         self.p99.add(percentile(found.latencies, 0.99))
-        self.process_us.add(process)
-        self.database_us.add(database)
+        self.process_us.add(used.server)
+        self.database_us.add(used.database)
+        self.load_us.add(used.load)
 
     async def one(self, seconds: float) -> None:
         found = await closed_loop([self.server.url], seconds=seconds)
@@ -86,7 +88,8 @@ async def whole_turn(scale: Scale) -> Section:
     ]
     section.notes.append(
         f"processor time a turn with {CLIENTS} clients: {ours.process_us} in the server and {ours.database_us} in its "
-        f"database, against {base.process_us} and {base.database_us}"
+        f"database, against {base.process_us} and {base.database_us}; the load itself takes {ours.load_us} a turn, "
+        f"against {base.load_us}"
     )
     section.notes.append(
         f"latency with {CLIENTS} clients, closed loop, p99: {ours.p99} against {base.p99}; "
