@@ -67,7 +67,7 @@ async def broken_edit(browser: Browser, url: str, script: Path) -> None:
     async with visit(browser, f"{url}/chat/pizza", color_scheme="light", **desktop(740)) as page:
         await hears(page, "Which pizza")
         script.write_text(script.read_text("utf-8").replace("CALL show_menu", "CAL show_menu"), "utf-8")
-        await expect(page.get_by_role("alert")).to_be_visible(timeout=15_000)
+        await expect(page.get_by_role("alert")).to_be_visible()
         await pick(page, "Funghi")
         await hears(page, "What size?")
         await take(page, "broken-edit")

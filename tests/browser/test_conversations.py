@@ -12,7 +12,19 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.visitor import CHROMIUM, Place, bubbles, chromium, copy_of_examples, hears, pick, place, say, visit
+from tests.browser.visitor import (
+    CHROMIUM,
+    Place,
+    bubbles,
+    chromium,
+    copy_of_examples,
+    hears,
+    pick,
+    place,
+    reload_until,
+    say,
+    visit,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -262,10 +274,9 @@ async def test_a_bot_whose_every_text_is_hostile(browser: Browser, here: Place) 
     )
     (folder / "a.css").write_text("</style><script>alert(8)</script> @import url(//example.org);")
     async with visit(browser, here.url) as page:
-        card = page.locator('.card[href="/chat/hostile"]')
-        while not await card.count():
-            await page.reload()
-        await card.click()
+        card = '.card[href="/chat/hostile"]'
+        await reload_until(page, here.url, card)
+        await page.locator(card).click()
         await expect(bubbles(page).first).to_have_text(HOSTILE)
         await pick(page, label)
         await hears(page, label)

@@ -12,7 +12,19 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.visitor import CHROMIUM, Place, bubbles, chromium, copy_of_examples, hears, pick, place, say, visit
+from tests.browser.visitor import (
+    CHROMIUM,
+    Place,
+    bubbles,
+    chromium,
+    copy_of_examples,
+    hears,
+    pick,
+    place,
+    reload_until,
+    say,
+    visit,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -215,7 +227,7 @@ async def test_a_broken_edit_is_shown_and_the_running_version_goes_on(browser: B
         await hears(page, "Which pizza would you like?")
         script.write_text(before.replace("CALL show_menu", "CAL show_menu").replace("What size?", "How big?"), "utf-8")
         banner = page.get_by_role("alert")
-        await expect(banner).to_contain_text("The last change to this bot was not published:", timeout=15_000)
+        await expect(banner).to_contain_text("The last change to this bot was not published:")
         await expect(banner).to_contain_text("start.bas:")
         await expect(banner).to_contain_text("CAL show_menu")
         await expect(banner).to_contain_text("^")
@@ -227,7 +239,7 @@ async def test_a_broken_edit_is_shown_and_the_running_version_goes_on(browser: B
         await hears(newcomer, "What size?")
         # Right again, and changed: who is in a conversation stays on the version that it began with.
         script.write_text(before.replace("What size?", "How big?").replace("How many of", "What number of"), "utf-8")
-        await expect(banner).to_be_hidden(timeout=15_000)
+        await expect(banner).to_be_hidden()
         await pick(page, "Large")
         await hears(page, "How many of them?")
         await newcomer.get_by_role("button", name="New conversation").click()
@@ -246,23 +258,16 @@ async def test_who_has_no_bots_is_told_what_to_do(browser: Browser, tmp_path: Pa
         await page.goto(f"{bare.url}/chat/pizza")
         await expect(page.get_by_role("heading").first).to_have_text("There is no bot called “pizza”")
         bots.mkdir()
-        await until(page, bare.url, "has no package")
+        await reload_until(page, bare.url, ".hint:has-text('has no package')")
         # What the page says, done by the letter.
         script = await page.locator("pre").inner_text()
         (bots / "hello.gbai").mkdir()
         (bots / "hello.gbai" / "start.bas").write_text(script, "utf-8")
-        await until(page, bare.url, "Choose whom you want to talk to.")
+        await reload_until(page, bare.url, ".card")
         await page.get_by_role("link", name="Hello").click()
         await hears(page, "Hello! What is your name?")
         await say(page, "ada")
         await hears(page, "Nice to meet you, Ada!")
-
-
-async def until(page: Page, address: str, text: str) -> None:
-    """Reload *address* until it shows *text*."""
-    await page.goto(address)
-    while not await page.get_by_text(text).count():
-        await page.reload()
 
 
 async def test_a_wrong_address_is_a_page_that_leads_on(browser: Browser, here: Place) -> None:

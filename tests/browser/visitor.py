@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,23 @@ from playwright.async_api import Browser, Dialog, Locator, Page, async_playwrigh
 
 from tests.support.botswain_process import BotswainProcess, data_directory, free_port
 
-__all__ = ["CHROMIUM", "EXAMPLES", "Place", "bubbles", "chromium", "hears", "pick", "place", "say", "visit"]
+__all__ = [
+    "CHROMIUM",
+    "EXAMPLES",
+    "Place",
+    "bubbles",
+    "chromium",
+    "copy_of_examples",
+    "hears",
+    "pick",
+    "place",
+    "reload_until",
+    "say",
+    "visit",
+]
+
+# A machine that runs other tests as well may be slow; what is right is seen long before.
+expect.set_options(timeout=15_000)
 
 EXAMPLES = Path(__file__).parents[2] / "bots"
 CHROMIUM = shutil.which("chromium")
@@ -87,7 +104,7 @@ async def visit(browser: Browser, address: str, **options: Any) -> AsyncIterator
         await dialog.dismiss()
 
     context = await browser.new_context(**{"locale": "en-GB", "reduced_motion": "reduce", **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(15_000)
     page = await context.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -103,6 +120,14 @@ def bubbles(page: Page, role: str = "") -> Locator:
     return page.locator(f".message[data-role{f'={role}' if role else ''}] .bubble")
 
 
+async def reload_until(page: Page, address: str, shown: str) -> None:
+    """Look at *address* again and again until the selector *shown* finds something there."""
+    async with asyncio.timeout(30):
+        await page.goto(address)
+        while not await page.locator(shown).count():
+            await page.reload()
+
+
 async def say(page: Page, text: str) -> None:
     """Type it and press Enter."""
     await page.locator("#input").fill(text)
@@ -116,4 +141,4 @@ async def pick(page: Page, name: str) -> None:
 
 async def hears(page: Page, text: str) -> None:
     """Wait until the last thing that the bot said contains *text*."""
-    await expect(bubbles(page, "bot").last).to_contain_text(text, timeout=10_000)
+    await expect(bubbles(page, "bot").last).to_contain_text(text)

@@ -160,6 +160,7 @@ MARKDOWN = {
     "| a | b |\n|---|--:|\n| 1 | 2 |": '<div class="table"><table><thead><tr><th scope="col">a</th>'
     '<th scope="col" class="right">b</th></tr></thead><tbody><tr><td>1</td><td class="right">2</td></tr></tbody>'
     "</table></div>",
+    "| | |\n|---|---|\n| a | |": '<div class="table"><table><tbody><tr><td>a</td><td></td></tr></tbody></table></div>',
     "[x](https://e.org/a_(b)) https://e.org/c.": '<a href="https://e.org/a_(b)" target="_blank"'
     ' rel="noopener noreferrer nofollow">x</a> <a href="https://e.org/c" target="_blank"'
     ' rel="noopener noreferrer nofollow">https://e.org/c</a>.',
