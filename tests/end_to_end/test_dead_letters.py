@@ -65,15 +65,23 @@ async def test_a_blocked_conversation_goes_on_when_the_letter_is_discarded(
     async with WebClient(lambda: edge.port, "careful") as client:
         assert [heard.text for heard in await client.hear(1)] == ["First?"]
         worker.kill()
-        await damage(postgres_url, client.session, impossible)
+        before = json.loads(await damage(postgres_url, client.session, impossible))
         worker.start()
         await client.say("a")
         listed = ""
         while not re.search(r"answer\.given", listed):
             listed = await output(launch, "dead", "list", **settings)
         await client.say("b", wait=False)
+        worker.kill()
+
+        def mended(state: bytes) -> bytes:
+            return json.dumps(json.loads(state) | {"state": before["state"]}).encode()
+
+        await damage(postgres_url, client.session, mended)
+        worker.start()
         (letter,) = json.loads(await output(launch, "dead", "list", "--json", **settings))
         assert "discarded" in await output(launch, "dead", "discard", letter["id"], **settings)
+        assert [heard.text for heard in await client.hear(2)] == [APOLOGY, "Second?"]
         assert "Nothing is set aside." in await output(launch, "dead", "list", **settings)
 
 
