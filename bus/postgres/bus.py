@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final, Literal
 
 from bus.errors import BusUnavailable
+from bus.postgres.committer import Committer
 from bus.postgres.database import Database, mapped, open_database
 from bus.postgres.feed import Feed, Place
 from bus.postgres.leases import LIFE_S, Members
@@ -25,6 +26,7 @@ from schemas.topics import TOPICS, Topic
 __all__ = ["PostgresBus", "open_postgres_bus"]
 
 POLL_S: Final = 0.2
+COMMITS_AT_ONCE: Final = 1
 SWEEP_S: Final = 1.0
 HOUSEKEEPING_S: Final = 60.0
 FAREWELL_S: Final = 2.0
@@ -47,10 +49,13 @@ class _Transaction:
 class PostgresBus:
     """As ``bus.protocol.Bus``. Made by ``open_postgres_bus``."""
 
-    def __init__(self, database: Database, log: Log, store: Store, feed: Feed, members: Members) -> None:
+    def __init__(
+        self, database: Database, log: Log, store: Store, committer: Committer, feed: Feed, members: Members
+    ) -> None:
         self.database = database
         self.log = log
         self.store = store
+        self._committer = committer
         self._feed = feed
         self._members = members
 
@@ -88,7 +93,7 @@ class PostgresBus:
 
     async def commit(self, turns: Turns) -> None:
         """As ``Bus.commit``."""
-        await self.store.commit(turns)
+        await self._committer.commit(turns)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -161,8 +166,10 @@ async def open_postgres_bus(
             with mapped():
                 await log.ensure_days(connection)
         await members.enter()
+        committer = Committer(store)
         async with asyncio.TaskGroup() as tasks:
             running = [
+                *(tasks.create_task(committer.commit_forever()) for _ in range(COMMITS_AT_ONCE)),
                 tasks.create_task(log.flush_forever()),
                 tasks.create_task(members.live_forever()),
                 tasks.create_task(members.tell_forever()),
@@ -172,7 +179,7 @@ async def open_postgres_bus(
             ]
             failure: Exception | None = None
             try:
-                yield PostgresBus(database, log, store, feed, members)
+                yield PostgresBus(database, log, store, committer, feed, members)
             except Exception as error:
                 failure = error  # the task group would wrap it
             finally:

@@ -36,6 +36,6 @@ def parameters_of(name: str) -> int:
     return max((int(number) for number in re.findall(r"\$(\d+)", STATEMENTS[name])), default=0)
 
 
-def renumbered(name: str, first: int) -> str:
-    """The statement with its ``$1`` called ``$first``, and so on."""
-    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + first - 1}", STATEMENTS[name])
+def renumbered(text: str, first: int) -> str:
+    """SQL with its ``$1`` called ``$first``, and so on."""
+    return re.sub(r"\$(\d+)", lambda found: f"${int(found[1]) + first - 1}", text)

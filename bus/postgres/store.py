@@ -41,16 +41,17 @@ _NOT_ITS_FAULT: Final = (
 )
 
 _LOAD: Final = sql("states.load")
+# What the parts of a commit take: their parameters are numbered from 1, and shifted to where they stand.
 _APPLY: Final = (
     "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
     " $7::text[], $8::text::bigint[], $9::bytea[])"
 )
 _APPEND: Final = (
-    "log_append($10::smallint[], $11::int[], $12::bigint, $13::text::int[], $14::text::int[], $15::text[], $16::text[],"
-    " $17::bytea[])"
+    "log_append($1::smallint[], $2::int[], $3::bigint, $4::text::int[], $5::text::int[], $6::text[], $7::text[],"
+    " $8::bytea[])"
 )
 _KEEP: Final = (
-    "outbox_append($1::text, $2::smallint, $10::int[], $11::text[], $12::int[], $13::text[], $14::text[], $15::bytea[])"
+    "outbox_append($1::text, $2::smallint, $3::int[], $4::text[], $5::int[], $6::text[], $7::text[], $8::bytea[])"
 )
 
 
@@ -66,18 +67,21 @@ class Kept:
 
 
 @lru_cache(maxsize=256)
-def _commit_sql(names: tuple[str, ...], outbox: bool) -> str:
+def _commit_sql(actors: int, names: tuple[str, ...], outbox: bool) -> str:
     """
     One statement for a whole commit. The rows of named statements are written by its WITH clauses: another round trip
     for each would cost more than the rows. CASE has the positions checked before the log is locked and written.
     """
-    first = 16 if outbox else 18
+    applied = [renumbered(_APPLY, 1 + 9 * number) for number in range(actors)]
+    first = 1 + 9 * actors
+    written = renumbered(_KEEP if outbox else _APPEND, first)
+    first += 8
     clauses = []
     for number, name in enumerate(names):
-        clauses.append(f"rows_{number} AS ({renumbered(name, first)})")
+        clauses.append(f"rows_{number} AS ({renumbered(sql(name), first)})")
         first += parameters_of(name)
     head = f"WITH {', '.join(clauses)} " if clauses else ""
-    return f"{head}SELECT CASE WHEN {_APPLY} THEN {_KEEP if outbox else _APPEND} END"
+    return f"{head}SELECT CASE WHEN {' AND '.join(applied)} THEN {written} END"
 
 
 class Store:
@@ -144,9 +148,14 @@ class Store:
             self.superseded.wrote(group, id_, (), [Advance(p, begins[p], ends[p]) for p in moved])
         return moved
 
-    async def commit(self, turns: Turns) -> list[Kept]:
-        """As ``Bus.commit``. Returns: what is in the outbox now, in order; nothing when the log is here."""
-        pending = self._prepare(turns)
+    async def commit(self, *group: Turns) -> list[Kept]:
+        """
+        As ``Bus.commit``, for one or, where the log is here, for several that stand or fall together: what is raised
+        for several says that nothing was changed, and each by itself will tell which of them is to blame.
+
+        Returns: what is in the outbox now, in order; nothing when the log is here.
+        """
+        pending = self._prepare(group)
         try:
             async with self._database.connection() as connection:
                 pending.pid = connection.get_server_pid()
@@ -195,32 +204,41 @@ class Store:
 
     # --- commits ----------------------------------------------------------------------------------------------------
 
-    def _prepare(self, turns: Turns) -> _Pending:
-        id_, _ = self._topics.find(turns.topic)
-        advances = sorted(turns.advances, key=lambda advance: advance.partition)
-        states = turns.states
+    def _prepare(self, group: Sequence[Turns]) -> _Pending:
         batch = uuid4()
-        arguments: list[Any] = [
-            turns.actor,
-            id_,
-            batch,
-            [advance.partition for advance in advances],
-            [advance.begin for advance in advances],
-            [advance.end for advance in advances],
-            [state.key for state in states],
-            array_of_ints([state.version for state in states]),
-            [state.value for state in states],
-        ]
+        arguments: list[Any] = []
+        by_actor: dict[tuple[str, int], list[Turns]] = {}
+        for turns in group:
+            by_actor.setdefault((turns.actor, self._topics.find(turns.topic)[0]), []).append(turns)
+        # In one order everywhere, since positions are locked as they are written.
+        for actor, topic in sorted(by_actor):
+            same = by_actor[actor, topic]
+            advances = sorted((a for turns in same for a in turns.advances), key=lambda advance: advance.partition)
+            states = [state for turns in same for state in turns.states]
+            arguments += [
+                actor,
+                topic,
+                batch,
+                [advance.partition for advance in advances],
+                [advance.begin for advance in advances],
+                [advance.end for advance in advances],
+                [state.key for state in states],
+                array_of_ints([state.version for state in states]),
+                [state.value for state in states],
+            ]
         parcel: Parcel | None = None
         kept: list[Kept] = []
         floor = 0
         if self._log is not None:
             floor = self._log.floor()
-            parcel = self._log.pack(self._log.address(turns.outgoing)[0])
+            parcel = self._log.pack(self._log.address([out for turns in group for out in turns.outgoing])[0])
             arguments += parcel.arguments(floor)
         else:
+            (turns,) = group
             kept = self._keep(turns)
             arguments += [
+                turns.actor,
+                self._topics.find(turns.topic)[0],
                 [item.source for item in kept],
                 [item.topic for item in kept],
                 [item.partition for item in kept],
@@ -228,11 +246,35 @@ class Store:
                 [item.record.type for item in kept],
                 [item.record.data for item in kept],
             ]
-        columns = _columns(turns, id_)
+        columns = self._columns(group)
         for name in columns:
             arguments += columns[name]
-        statement = _commit_sql(tuple(columns), self._log is None)
-        return _Pending(turns, id_, batch, statement, arguments, parcel, floor, kept)
+        statement = _commit_sql(len(by_actor), tuple(columns), self._log is None)
+        return _Pending(group, batch, statement, arguments, parcel, floor, kept)
+
+    def _columns(self, group: Sequence[Turns]) -> dict[str, list[list[Any]]]:
+        """The rows of *group* by statement, turned into columns."""
+        rows: dict[str, list[tuple[Any, ...]]] = {}
+        for turns in group:
+            for row in turns.rows:
+                found = rows.get(row.statement)
+                if found is None:
+                    if row.statement not in STATEMENTS or parameters_of(row.statement) != len(row.values):
+                        raise BusError(f"no statement {row.statement!r} takes {len(row.values)} values")
+                    rows[row.statement] = [row.values]
+                else:
+                    found.append(row.values)
+            if turns.dead:
+                rows.setdefault("dead_letters.insert", []).extend(_dead_row(letter) for letter in turns.dead)
+            if turns.recorded:
+                topic, _ = self._topics.find(turns.topic)
+                rows.setdefault("turn_queries.insert", []).extend(
+                    _recorded_row(turns.actor, topic, recorded) for recorded in turns.recorded
+                )
+        try:
+            return {name: [list(column) for column in zip(*values, strict=True)] for name, values in rows.items()}
+        except ValueError as error:
+            raise BusError(f"rows of one statement have different numbers of values: {sorted(rows)}") from error
 
     def _keep(self, turns: Turns) -> list[Kept]:
         default = turns.advances[0].partition if turns.advances else 0
@@ -249,9 +291,8 @@ class Store:
 
     async def _execute(self, connection: Connection, pending: _Pending) -> list[int]:
         """The commit itself, on a connection or within its open transaction. What it raises has changed nothing."""
-        turns = pending.turns
         try:
-            with mapped(turns.topic):
+            with mapped(pending.group[0].topic):
                 if self._log is None or connection.is_in_transaction():
                     return list(await connection.fetchval(pending.statement, *pending.arguments))
                 return list(await self._log.with_day(connection, pending.statement, *pending.arguments))
@@ -265,17 +306,17 @@ class Store:
             raise
 
     async def _check_owner(self, connection: Connection, pending: _Pending) -> None:
-        turns = pending.turns
-        begins = {advance.partition: advance.begin for advance in turns.advances}
-        with mapped():
-            rows = await connection.fetch(sql("positions.newest"), turns.actor, pending.topic, list(begins))
-        for row in rows:
-            if row["position"] != begins[row["partition"]]:
-                raise PartitionLost(turns.topic, row["partition"])
+        for turns in pending.group:
+            topic, _ = self._topics.find(turns.topic)
+            begins = {advance.partition: advance.begin for advance in turns.advances}
+            with mapped():
+                rows = await connection.fetch(sql("positions.newest"), turns.actor, topic, list(begins))
+            for row in rows:
+                if row["position"] != begins[row["partition"]]:
+                    raise PartitionLost(turns.topic, row["partition"])
 
     def _done(self, pending: _Pending, result: Sequence[int]) -> list[Kept]:
-        turns = pending.turns
-        self.superseded.wrote(turns.actor, pending.topic, turns.states, turns.advances)
+        self._note_superseded(pending)
         if self._log is not None and pending.parcel is not None:
             if result:
                 self._log.committed(pending.parcel, result, pending.floor)
@@ -284,6 +325,10 @@ class Store:
             Kept(id_, kept.source, kept.topic, kept.partition, kept.record)
             for id_, kept in zip(result, pending.kept, strict=True)
         ]
+
+    def _note_superseded(self, pending: _Pending) -> None:
+        for turns in pending.group:
+            self.superseded.wrote(turns.actor, self._topics.find(turns.topic)[0], turns.states, turns.advances)
 
     async def _look_up(self, pending: _Pending) -> list[Kept]:
         """
@@ -309,30 +354,31 @@ class Store:
                 pause_s = min(1.0, pause_s * 2)
         if not durable:
             raise BusUnavailable("the connection was lost before the commit; nothing was changed")
-        turns = pending.turns
-        self.superseded.wrote(turns.actor, pending.topic, turns.states, turns.advances)
+        self._note_superseded(pending)
         if self._log is not None and pending.parcel is not None:
             self._log.settled(pending.parcel.places)
             return []
+        (turns,) = pending.group
         mine = {item.record for item in pending.kept}
         left = await self.outbox_of(turns.actor, turns.topic, {item.source for item in pending.kept})
         return [item for item in left if item.record in mine]
 
     async def _durable(self, connection: Connection, pending: _Pending) -> bool:
         """Whether the commit is there, now that its session has ended: one transaction, so one row speaks for all."""
-        turns = pending.turns
         with mapped():
             await end_session(connection, pending.pid, self._database.name)
-            for advance in turns.advances:
-                if advance.end > advance.begin:
-                    batch = await connection.fetchval(
-                        sql("positions.batch"), turns.actor, pending.topic, advance.partition, advance.begin
-                    )
-                    return bool(batch == pending.batch)
-            for state in turns.states:
-                rows = await connection.fetch(_LOAD, turns.actor, [state.key])
-                found = Stored(rows[0]["version"], rows[0]["value"]) if rows else None
-                return found == (None if state.value is None else Stored(state.version, state.value))
+            for turns in pending.group:
+                topic, _ = self._topics.find(turns.topic)
+                for advance in turns.advances:
+                    if advance.end > advance.begin:
+                        batch = await connection.fetchval(
+                            sql("positions.batch"), turns.actor, topic, advance.partition, advance.begin
+                        )
+                        return bool(batch == pending.batch)
+                for state in turns.states:
+                    rows = await connection.fetch(_LOAD, turns.actor, [state.key])
+                    found = Stored(rows[0]["version"], rows[0]["value"]) if rows else None
+                    return found == (None if state.value is None else Stored(state.version, state.value))
             if self._log is not None and pending.parcel is not None and pending.parcel.places:
                 return await self._log.arrived(connection, pending.parcel, pending.pid, {})
         raise BusError("the outcome of a commit without position, states and events cannot be told")
@@ -342,8 +388,7 @@ class Store:
 class _Pending:
     """A commit as it is sent. *pid* is the session that it was sent on, 0 before."""
 
-    turns: Turns
-    topic: int
+    group: Sequence[Turns]
     batch: UUID
     statement: str
     arguments: list[Any]
@@ -407,7 +452,7 @@ class StoreTransaction:
     async def commit(self, turns: Turns) -> list[Kept]:
         """As ``Transaction.commit``; returns as ``Store.commit``."""
         store, connection = self._store, self._connection
-        pending = store._prepare(turns)
+        pending = store._prepare((turns,))
         pending.pid = connection.get_server_pid()
         try:
             if store._log is not None:
@@ -420,27 +465,6 @@ class StoreTransaction:
             connection.terminate()
             return await store._look_up(pending)
         return store._done(pending, result)
-
-
-def _columns(turns: Turns, topic: int) -> dict[str, list[list[Any]]]:
-    """The rows of *turns* by statement, turned into columns."""
-    rows: dict[str, list[tuple[Any, ...]]] = {}
-    for row in turns.rows:
-        found = rows.get(row.statement)
-        if found is None:
-            if row.statement not in STATEMENTS or parameters_of(row.statement) != len(row.values):
-                raise BusError(f"no statement {row.statement!r} takes {len(row.values)} values")
-            rows[row.statement] = [row.values]
-        else:
-            found.append(row.values)
-    if turns.dead:
-        rows["dead_letters.insert"] = [_dead_row(letter) for letter in turns.dead]
-    if turns.recorded:
-        rows["turn_queries.insert"] = [_recorded_row(turns.actor, topic, recorded) for recorded in turns.recorded]
-    try:
-        return {name: [list(column) for column in zip(*values, strict=True)] for name, values in rows.items()}
-    except ValueError as error:
-        raise BusError(f"rows of one statement have different numbers of values: {sorted(rows)}") from error
 
 
 def _dead_row(letter: DeadLetter) -> tuple[Any, ...]:
