@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import GeneratorType
@@ -113,6 +113,8 @@ class DeciderRunner:
                             await self._own(subscription, batch)
                             await self._handle(subscription, batch.deliveries)
                             backoff.reset()
+                        with suppress(BusUnavailable):  # then it is left as it is: not clean
+                            await self._release(subscription, list(self._suspects), self._suspects)
                 except BusUnavailable as error:
                     around.retried(self._actor.name, error)
                     await around.pause(backoff)
@@ -134,20 +136,33 @@ class DeciderRunner:
 
     async def _own(self, subscription: Subscription, batch: Batch) -> None:
         """Take note of what is ours and what is not any more."""
+        acquired = batch.acquired
         if batch.revoked:
-            await self._let_go(subscription, batch.revoked)
+            unclean = {claim.partition for claim in acquired if not claim.clean}
+            await self._let_go(subscription, batch.revoked, unclean)
+            acquired = [claim for claim in acquired if claim.partition not in batch.revoked]
         # What was kept of them from an earlier time is old.
-        self._forget([claim.partition for claim in batch.acquired])
-        for claim in batch.acquired:
+        self._forget([claim.partition for claim in acquired])
+        for claim in acquired:
             self.positions[claim.partition] = claim.position
             if not claim.clean:
                 self._suspects[claim.partition] = (self._around.options.batch, self._around.clock.now())
-        if batch.acquired:
+        if acquired:
             self._tell_listener()
 
-    async def _let_go(self, subscription: Subscription, partitions: Collection[int]) -> None:
+    async def _let_go(
+        self, subscription: Subscription, partitions: Collection[int], unclean: Collection[int] = ()
+    ) -> None:
+        suspect = {partition for partition in partitions if partition in unclean or partition in self._suspects}
         self._forget(partitions)
-        await self._around.insist(self._actor.name, lambda: subscription.release(partitions))
+        await self._around.insist(self._actor.name, lambda: self._release(subscription, partitions, suspect))
+
+    async def _release(self, subscription: Subscription, partitions: Collection[int], suspect: Collection[int]) -> None:
+        """Who gets the *suspect* ones next must still count: the event that an owner died of may be ahead in them."""
+        for clean in (True, False):
+            some = [partition for partition in partitions if (partition not in suspect) is clean]
+            if some:
+                await subscription.release(some, clean=clean)
 
     def _forget(self, partitions: Collection[int]) -> None:
         """What still comes of them is not for us."""

@@ -376,13 +376,13 @@ class MemorySubscription:
                 place = (self._group_name, self._topic, partition)
                 self.bus.disk.positions[place] = max(position, self.bus.disk.positions.get(place, 0))
 
-    async def release(self, partitions: Collection[int]) -> None:
+    async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
         if self.bus.crashed:
             return
         for partition in sorted(partitions):
             self._stop_reading(partition)
             self._revoked = [revoked for revoked in self._revoked if revoked != partition]
-            self.leave(partition, clean=True)
+            self.leave(partition, clean=clean)
         self._group.balance()
 
     def leave(self, partition: int, *, clean: bool) -> None:

@@ -137,8 +137,14 @@ class Subscription(Protocol):
         """
         ...
 
-    async def release(self, partitions: Collection[int]) -> None:
-        """Let go of partitions in good order. Leaving the context releases all that is still held."""
+    async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
+        """
+        Let go of partitions in good order. Leaving the context releases all that is still held.
+
+        Args:
+            clean: what the next owner's ``Claim`` says. Not so, if they were not clean when they were acquired and
+                what the owner before may have died of has not been handled since.
+        """
         ...
 
 

@@ -38,7 +38,7 @@ class KafkaSubscription:
     Args:
         most: own no more than so many.
         from_end: begin at the end of a partition.
-        let_go: gives partitions back to the leases, in good order.
+        let_go: gives partitions back to the leases, in good order; the last argument is ``clean``.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class KafkaSubscription:
         make_reader: Callable[[Callable[[], None]], Reader],
         most: int | None,
         from_end: bool,
-        let_go: Callable[[KafkaSubscription, Collection[int]], Awaitable[None]],
+        let_go: Callable[[KafkaSubscription, Collection[int], bool], Awaitable[None]],
     ) -> None:
         self.topic = topic
         self.topic_id = topic_id
@@ -115,7 +115,7 @@ class KafkaSubscription:
         if refused := set(partitions) - moved:
             self.give_back(refused)
 
-    async def release(self, partitions: Collection[int]) -> None:
+    async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
         """As ``Subscription.release``. What their turns decided is in the log before anybody else has them."""
         ours = self._owned.keys() & set(partitions)
         self._reader.drop(partitions)
@@ -126,7 +126,7 @@ class KafkaSubscription:
             return
         await self._outbox.settle(self.group, self.topic, SETTLE_S)
         # Not before the lease is given back: else the members would find a lease that nobody here knows of.
-        await self._let_go(self, ours)
+        await self._let_go(self, ours, clean)
         for partition in ours:
             self._owned.pop(partition, None)
         self._leaving -= ours

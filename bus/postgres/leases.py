@@ -91,11 +91,11 @@ class Members:
                 await self._say_leases(connection)
         self._bell.set()
 
-    async def release(self, subscriber: Subscriber, partitions: Collection[int]) -> None:
-        """Let go of these in good order."""
+    async def release(self, subscriber: Subscriber, partitions: Collection[int], clean: bool) -> None:
+        """Let go of these in good order; *clean* as for ``Subscription.release``."""
         async with self._database.connection() as connection:
             with mapped():
-                await connection.execute(sql("leases.release"), subscriber.id, list(partitions))
+                await connection.execute(sql("leases.release"), subscriber.id, list(partitions), clean)
                 await self._say_leases(connection)
         self._bell.set()
 

@@ -94,14 +94,14 @@ class PostgresSubscription:
         if refused := ends.keys() - moved:
             self.give_back(refused)
 
-    async def release(self, partitions: Collection[int]) -> None:
+    async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
         """As ``Subscription.release``."""
         held = {p: self._holdings[p] for p in partitions if p in self._holdings}
         for holding in held.values():
             holding.revoked = True
             self._feed.remove(holding.reader)
         if held:
-            await self._members.release(self, held)
+            await self._members.release(self, held, clean)
         for partition, holding in held.items():
             if self._holdings.get(partition) is holding:
                 del self._holdings[partition]

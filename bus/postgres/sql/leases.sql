@@ -40,7 +40,7 @@ SELECT owner, partition FROM leases WHERE owner = ANY ($1::int[])
 SELECT taken_partition, was_clean FROM leases_take($1::int, $2::text, $3::smallint, $4::int, $5::int)
 
 -- name: leases.release
-UPDATE leases SET owner = NULL, clean = true WHERE owner = $1::int AND partition = ANY ($2::int[])
+UPDATE leases SET owner = NULL, clean = $3::boolean WHERE owner = $1::int AND partition = ANY ($2::int[])
 
 -- name: leases.waiting
 -- Every (group, topic) that has positions, for an overview.
