@@ -174,8 +174,8 @@ def _measure(scale: Scale) -> Section:
     section = Section(
         "BASIC beside Python",
         "The actor runs a script from its first event to its last one; beside it a Python function that does the same. "
-        "Processor time; the ratio is that of the shortest times. An endless loop is stopped by its budget: given is what "
-        "a run takes beyond its million steps.",
+        "Processor time; the ratio is that of the shortest times. An endless loop is stopped by its budget: "
+        "given is what a run takes beyond its million steps.",
     )
     rounds = 2 * scale.rounds + 1
     for pair in PAIRS:
