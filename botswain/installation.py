@@ -29,11 +29,6 @@ class Store:
     url: str
     server: EmbeddedPostgres | None = None
 
-    @property
-    def about(self) -> str:
-        """For people, without passwords."""
-        return "embedded PostgreSQL" if self.server is not None else "PostgreSQL"
-
 
 @dataclass(frozen=True, slots=True)
 class Installation:

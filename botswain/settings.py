@@ -62,6 +62,9 @@ class WorkerSettings(_Group):
     """How actors work."""
 
     batch: int = Field(default=256, gt=0, description="events decided in one transaction, at most")
+    lanes: int = Field(
+        default=2, gt=0, le=8, description="batches of an actor under way at once: one is decided, another committed"
+    )
     max_states: int = Field(default=10_000, gt=0, description="conversations kept in memory, per actor, at most")
     max_state_bytes: int = Field(default=128 * 1024 * 1024, gt=0, description="memory of them, per actor, about")
     max_attempts: int = Field(default=3, gt=0, description="an event that ended its process so often is set aside")

@@ -138,7 +138,7 @@ async def _up(settings: Settings) -> None:
 
             def ready() -> None:
                 broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
-                show(_greeting(address, settings, store.about, sorted(workshop.drafts), broken))
+                show(_greeting(address, settings, sorted(workshop.drafts), broken))
 
             async with AsyncExitStack() as stack:
                 if settings.watch:
@@ -263,7 +263,7 @@ def _told(draft: Draft, fresh: bool) -> None:
         show(paint(text, err=True, bold=True), err=True)
 
 
-def _greeting(address: str, settings: Settings, database: str, bots: list[str], broken: list[str]) -> str:
+def _greeting(address: str, settings: Settings, bots: list[str], broken: list[str]) -> str:
     good = [name for name in bots if name not in broken]
     if not settings.bots.is_dir():
         said = f"no folder {settings.bots}: make it, or name another one with --bots"
@@ -271,10 +271,13 @@ def _greeting(address: str, settings: Settings, database: str, bots: list[str], 
         said = f"none yet in {settings.bots}: a bot is a folder NAME.gbai with a start.bas in it"
     else:
         said = ", ".join(good) + (f" (with errors: {', '.join(broken)})" if broken else "")
+    data = "PostgreSQL" if settings.postgres_url else f"{settings.data} (embedded PostgreSQL)"
+    if settings.bus == "kafka":
+        data += f", events over Kafka at {settings.kafka.bootstrap}"
     return (
         f"\n  {paint('Botswain is running', bold=True)}\n\n"
         f"  open      {paint(address, fg='green', bold=True)}\n"
         f"  bots      {said}\n"
-        f"  data      {settings.data} ({database})\n\n"
+        f"  data      {data}\n\n"
         f"  Ctrl-C stops it; conversations go on where they stood at the next start.\n"
     )
