@@ -34,6 +34,7 @@ _GROUP = "edge"
 _TAKE = 500
 _ANNOUNCE = 500
 _BACK_OFF_S = (0.1, 5.0)
+_REFUSED_FOR_S = 10.0  # then nobody has tried for a while, and somebody should
 
 
 class Listener(Protocol):
@@ -62,6 +63,7 @@ class Hub:
         self._metrics = metrics
         self._listeners: dict[str, list[Listener]] = {}
         self._slot: int | None = None
+        self._refused: tuple[float, str] | None = None  # when the log last took nothing, and why
         self._has_slot = asyncio.Event()
 
     @property
@@ -82,10 +84,12 @@ class Hub:
         return self._slot
 
     async def check(self) -> str:
-        """For ``/health/ready``."""
-        return (
-            "" if self._slot is not None else "no slot on channel.web: the log cannot be read, or all slots are taken"
-        )
+        """For ``/health/ready``. A database that answers may still be unable to keep anything: its disk is full."""
+        if self._slot is None:
+            return "no slot on channel.web: the log cannot be read, or all slots are taken"
+        if self._refused is not None and time.monotonic() - self._refused[0] < _REFUSED_FOR_S:
+            return f"what people say cannot be kept: {self._refused[1]}"
+        return ""
 
     @contextmanager
     def listen(self, session: str, listener: Listener) -> Iterator[None]:
@@ -112,7 +116,10 @@ class Hub:
             await self._bus.publish((Outgoing(SESSION, event),))
         except BusError as failure:
             self._metrics.publish_failed(failure)
+            if isinstance(failure, BusUnavailable):
+                self._refused = time.monotonic(), str(failure)
             raise
+        self._refused = None
         self._metrics.published(event.type, time.perf_counter() - begin)
 
     async def run(self) -> None:
