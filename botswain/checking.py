@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from actors.basic.analyser import Names, analyse, script_name
 from actors.basic.compiler import compile_tree, program_hash
 from actors.basic.errors import Problem, ScriptErrors
+from actors.basic.nodes import Span
 from actors.basic.parser import parse
 from botswain.packages import Draft, Fault, draft_of
 
 __all__ = ["check_package"]
+
+log = structlog.get_logger(__name__)
 
 
 def check_package(folder: Path, max_script_bytes: int) -> Draft:
@@ -36,6 +41,11 @@ def _problems(source: str, file: str, known: Names) -> list[Problem]:
             compile_tree(script, program_hash(source))
     except ScriptErrors as errors:
         return list(errors.problems)
+    except Exception as error:
+        # The program that watches this folder has conversations to hold: one odd file is not to end it.
+        log.exception("compiler_failed", file=file)
+        message = f"The compiler itself failed on this script ({type(error).__name__}); please report it with the file."
+        return [Problem("error", message, Span(1, 1), "", file)]
     return found
 
 
