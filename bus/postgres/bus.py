@@ -26,7 +26,6 @@ from schemas.topics import TOPICS, Topic
 __all__ = ["PostgresBus", "open_postgres_bus"]
 
 POLL_S: Final = 0.2
-COMMITS_AT_ONCE: Final = 1
 SWEEP_S: Final = 1.0
 HOUSEKEEPING_S: Final = 60.0
 FAREWELL_S: Final = 2.0
@@ -169,7 +168,7 @@ async def open_postgres_bus(
         committer = Committer(store)
         async with asyncio.TaskGroup() as tasks:
             running = [
-                *(tasks.create_task(committer.commit_forever()) for _ in range(COMMITS_AT_ONCE)),
+                tasks.create_task(committer.commit_forever()),
                 tasks.create_task(log.flush_forever()),
                 tasks.create_task(members.live_forever()),
                 tasks.create_task(members.tell_forever()),

@@ -42,7 +42,7 @@ class Committer:
         await waiting.done
 
     async def commit_forever(self) -> None:
-        """Commits what comes, one transaction after another. With several of these, so many are under way at once."""
+        """Commits what comes, one transaction after another."""
         in_hand: list[_Waiting] = []
         try:
             while True:
