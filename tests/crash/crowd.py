@@ -9,7 +9,7 @@ from random import Random
 
 import httpx
 
-from tests.crash.checker import Entry, Said, faults
+from tests.crash.checker import Acknowledged, Entry, Said, faults
 from tests.crash.person import Conversation, Person, ledger
 from tests.support.botswain_process import OPERATOR
 
@@ -49,6 +49,16 @@ class Crowd:
                 group.create_task(person.talk(lambda: self._enough))
             await killing
             self._enough = True
+
+    @property
+    def durable_frames(self) -> int:
+        """How many frames have come that say that something is durable."""
+        return sum(
+            isinstance(it, Acknowledged | Entry)
+            for person in self._people
+            for conversation in person.conversations
+            for it in conversation.history
+        )
 
     async def sees(self, frames: int) -> None:
         """Until so many more frames have come to anybody."""
