@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from bus.postgres import migrate
 from tests.support.postgres import create_database, drop_database, running_postgres
 
 pytest.register_assert_rewrite("tests.bus.conformance")
+
+# The machine may be busy, so no example has a deadline; what fails prints how to run it again.
+settings.register_profile("tests", deadline=None, print_blob=True)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

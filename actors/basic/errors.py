@@ -125,7 +125,7 @@ def _underline(line: str, at: Span) -> list[str]:
     return [f"    {window}", f"    {before}{carets}"]
 
 
-class ScriptErrors(Exception):  # noqa: N818, there are several in one
+class ScriptErrors(Exception):
     """A script that cannot be compiled. *problems* has every error found, and the warnings, in order of the text."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -170,7 +170,7 @@ def to_csv(value: object) -> str:
 
 def parse_csv(value: object) -> Rows:
     """Text with a line of names first, as rows; cells become booleans and numbers where they are plainly such."""
-    worked(len(to_text(value)) >> 3)
+    worked(len(to_text(value)) * 2)
     try:
         lines = [line for line in csv.reader(io.StringIO(to_text(value)), strict=False) if line]
     except csv.Error as error:
@@ -245,12 +245,20 @@ def _xml(tag: str, value: object) -> list[str]:
     return [f"<{name}{attribute}>", *inner, f"</{name}>"]
 
 
+def url_encoded(value: object) -> str:
+    text = to_text(value)
+    worked(len(text))
+    return quote(text, safe="")
+
+
 def hashed(value: object, algorithm: object = "sha256") -> str:
     """Hexadecimal digest of the text in UTF-8."""
     name = to_text(algorithm).lower().replace("-", "")
     if name not in _HASHES:
         raise BasicError("E_VALUE", f"There is no hash {name}; there are {', '.join(_HASHES)}.")
-    return hashlib.new(name, to_text(value).encode(), usedforsecurity=False).hexdigest()
+    text = to_text(value)
+    worked(len(text) >> 5)
+    return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
 
 
 def format_function(value: object, pattern: object = None) -> str:
@@ -298,7 +306,7 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     *named("excel", 1, 1, excel),
     *named("parse_json", 1, 1, parsed_json),
     *named("parse_csv", 1, 1, parse_csv),
-    *named("urlencode", 1, 1, lambda x: quote(to_text(x), safe="")),
+    *named("urlencode", 1, 1, url_encoded),
     *named("hash", 1, 2, hashed),
     *named("format", 1, 2, format_function),
 )

@@ -47,7 +47,7 @@ RESERVED = frozenset(
 """The only words that can never be variables."""
 
 
-class Failure(Exception):  # noqa: N818, not an error to a caller: it ends the statement that is being read
+class Failure(Exception):
     """This statement cannot be read."""
 
     def __init__(self, problem: Problem, rewind: int | None = None) -> None:

@@ -45,6 +45,8 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-
 _PLAIN_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _FENCE: Final = re.compile(r"```[A-Za-z0-9_-]*[ \t]*\n?(.*?)\n?[ \t]*```", re.DOTALL)
 _MAX_DIGITS: Final = 4_000
+_LONG: Final = 1 << 512
+"""To convert a whole number beyond this takes long enough to be counted."""
 
 
 def truth(value: object) -> bool:
@@ -136,6 +138,8 @@ def to_text(value: object) -> str:
 
 
 def _int_text(value: int) -> str:
+    if not -_LONG < value < _LONG:
+        worked(value.bit_length() >> 3)
     try:
         return str(value)
     except ValueError:  # Python's own guard against slow conversions
@@ -157,7 +161,7 @@ def file_members(file: File) -> dict[str, object]:
     }
 
 
-_PART_WORK: Final = 8
+_PART_WORK: Final = 10
 """A part that is copied costs as much as so many that are looked at."""
 
 
@@ -250,6 +254,8 @@ def json_value(text: str) -> object:
 
 def parse_json(text: str) -> list[object] | dict[str, object] | None:
     """The list or object that *text* is the JSON of, a code fence around it ignored; None for any other text."""
+    if len(text) > METERED:
+        worked(len(text) >> 8)
     text = text.strip()
     if text.startswith("```"):
         fenced = _FENCE.fullmatch(text)
@@ -258,7 +264,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
         text = fenced[1].strip()
     if not text.startswith(("{", "[")):
         return None
-    worked(len(text) >> 3)
+    worked(10 + (len(text) >> 2))
     try:
         value = json_value(text)
     except ValueError:
@@ -271,6 +277,8 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
 
 def numeric(text: str) -> int | float | None:
     """The number that a whole text spells (blanks around it ignored), or None. "" is none."""
+    if len(text) > METERED:
+        worked(len(text) >> 8)
     text = text.strip()
     found = _NUMBER.fullmatch(text)
     if found is None:
@@ -278,6 +286,8 @@ def numeric(text: str) -> int | float | None:
     if found[1] is None and found[2] is None and found[3] is None:
         if len(text) > _MAX_DIGITS:
             raise BasicError("E_LIMIT", f"A number of {len(text):,} digits is too long; the limit is {_MAX_DIGITS:,}.")
+        if len(text) > 150:
+            worked(len(text) >> 2)
         return int(text)
     return float(text)
 

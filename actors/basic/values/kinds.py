@@ -46,7 +46,7 @@ MAX_BITS: Final = 14_000
 """Bits of one whole number: some 4,200 digits, which Python still converts to text without objecting."""
 MAX_DEPTH: Final = 200
 """Levels of lists and objects inside each other that text conversion follows."""
-MAX_WORK: Final = 4_000_000
+MAX_WORK: Final = 1_500_000
 """
 Elements that the operations of one turn look at one by one, a thousand characters counting as one: some tenths of a
 second.
@@ -155,7 +155,7 @@ def grown(size: int, limit: int = MAX_TEXT) -> None:
         unit = "characters" if limit == MAX_TEXT else "elements"
         raise BasicError("E_LIMIT", f"This {what} would have {size:,} {unit}; the limit is {limit:,}.")
     if size > METERED:
-        worked(size >> 8)
+        worked(size >> (8 if limit == MAX_TEXT else 4))
         AMBIENCE.left -= size
         if AMBIENCE.left < 0:
             AMBIENCE.left = AMBIENCE.measure()

@@ -223,7 +223,7 @@ def iterate(value: object) -> list[object]:
     Raises: BasicError: E_TYPE, anything else; E_LIMIT, a number beyond the size of a list.
     """
     if isinstance(value, list):
-        worked(len(value) >> 6)
+        worked(len(value) >> 4)
         return list(value)
     if isinstance(value, Response):
         value = _collection_of(value)
@@ -234,10 +234,9 @@ def iterate(value: object) -> list[object]:
         value = parsed
     if value is None:
         return []
-    if isinstance(value, list):
-        return list(value)
-    if isinstance(value, dict):
-        return list(value.values())
+    if isinstance(value, list | dict):
+        worked(len(value) >> 4)
+        return list(value if isinstance(value, list) else value.values())
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not math.isfinite(value):
             raise BasicError("E_LIMIT", "FOR EACH cannot count so far.")

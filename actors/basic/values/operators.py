@@ -51,14 +51,18 @@ __all__ = [
 Number = int | float
 _HUGE: Final = 1 << MAX_BITS
 _LOW: Final = -_HUGE
+_LONG: Final = 1 << 512
+"""Arithmetic beyond this takes long enough to be counted."""
 
 
 # --- arithmetic -----------------------------------------------------------------------------------------------------
 
 
 def _bounded(number: Number) -> Number:
-    if type(number) is int and (number >= _HUGE or number <= _LOW):
-        raise BasicError("E_LIMIT", "This number has too many digits.")
+    if type(number) is int and not -_LONG < number < _LONG:
+        if number >= _HUGE or number <= _LOW:
+            raise BasicError("E_LIMIT", "This number has too many digits.")
+        worked(number.bit_length() >> 6)
     return number
 
 
@@ -234,6 +238,8 @@ def power(a: object, b: object) -> Number:
         raise _too_large() from None
     if isinstance(result, complex):
         raise BasicError("E_VALUE", "A negative number has no real root.")
+    if type(result) is int and not -_LONG < result < _LONG:
+        worked(result.bit_length() >> 4)
     return _bounded(result)
 
 
@@ -249,6 +255,8 @@ def equal(a: object, b: object) -> bool:
     """``=``. Never an error: what cannot be compared is unequal. Texts are compared with regard to case."""
     kind, other = type(a), type(b)
     if kind is other and (kind is str or kind is int or kind is float or kind is bool):
+        if kind is str and len(a) > METERED:  # type: ignore[arg-type]
+            worked(len(a) >> 10)  # type: ignore[arg-type]
         return a == b
     if (kind is int or kind is float) and (other is int or other is float):
         return a == b
@@ -391,6 +399,8 @@ def less(a: object, b: object) -> bool:
     """``<``: numbers, numeric text with a number, dates, texts by code point, else as texts. FALSE with null."""
     kind, other = type(a), type(b)
     if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
+        if kind is str and len(a) > METERED:  # type: ignore[arg-type]
+            worked(len(a) >> 10)  # type: ignore[arg-type]
         return a < b  # type: ignore[operator, no-any-return]
     return _compare(a, b) == -1
 

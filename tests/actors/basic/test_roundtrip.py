@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -194,6 +195,7 @@ def test_expressions_survive(tree: Expr) -> None:
     assert same(statement.value, tree), printed
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # a whole script is large; it is printed instead
 @settings(max_examples=40, deadline=None, phases=PHASES)
 @given(SCRIPTS)
 def test_scripts_survive(script: nodes.Script) -> None:
