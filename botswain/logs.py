@@ -26,8 +26,8 @@ _TRACEBACKS: Final = structlog.processors.ExceptionRenderer(
 
 class _Lossy:
     """
-    A stream whose writers go on when nothing can be written: to a full disk, to a pipe that nobody reads. A program that
-    ends because it cannot say what is wrong helps nobody.
+    A stream whose writers go on when nothing can be written: to a full disk, to a pipe that nobody reads. A program
+    that ends because it cannot say what is wrong helps nobody.
     """
 
     def __init__(self, stream: TextIO) -> None:
