@@ -152,6 +152,7 @@ def batch(items: object, size: object) -> list[object]:
     every, count = iterate(items), whole(size)
     if count < 1:
         raise BasicError("E_VALUE", "A batch has at least one element.")
+    worked(2 * len(every) // count)
     return [_like(items, every[start : start + count]) for start in range(0, len(every), count)]
 
 

@@ -11,8 +11,7 @@ What a BASIC value is, and how large it may get.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
@@ -122,8 +121,7 @@ class _Ambience:
 AMBIENCE: Final = _Ambience()
 
 
-@contextmanager
-def ambience(zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = MAX_WORK) -> Iterator[None]:
+class ambience:  # noqa: N801 - used like a function; contextlib's way to make one takes longer than many a turn
     """
     Set the bot's time zone, the memory meter and the budget of work for what a run does inside the block.
 
@@ -133,15 +131,22 @@ def ambience(zone: tzinfo, measure: Callable[[], float] | None = None, max_work:
             next look or raises E_LIMIT. Without it nothing is measured.
         max_work: what ``worked`` may count up to. Steps alone bound nothing where one step may sort a million elements.
     """
-    before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
-    AMBIENCE.zone = zone
-    AMBIENCE.work = max_work
-    AMBIENCE.measure = measure or (lambda: float("inf"))
-    AMBIENCE.left = 0.0 if measure else float("inf")
-    try:
-        yield
-    finally:
-        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = before
+
+    __slots__ = ("_before", "_inside")
+
+    def __init__(self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = MAX_WORK) -> None:
+        self._inside = (zone, 0.0 if measure else float("inf"), measure or _unmeasured, max_work)
+
+    def __enter__(self) -> None:
+        self._before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
+        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._inside
+
+    def __exit__(self, *_: object) -> None:
+        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._before
+
+
+def _unmeasured() -> float:
+    return float("inf")
 
 
 def grown(size: int, limit: int = MAX_TEXT) -> None:

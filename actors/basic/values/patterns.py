@@ -56,7 +56,7 @@ def _like(text: str, pattern: str) -> bool:
 def _find(text: str, piece: str, start: int, end: int) -> int:
     """Where *piece*, with single wildcards, is first found in ``text[start:end]``; -1 if nowhere."""
     if _ONE.search(piece) is None:
-        worked((end - start) >> 4)
+        worked((end - start) >> 2)
         return text.find(piece, start, end)
     if len(text) * len(piece) > _MAX_COMPARISONS:
         raise BasicError("E_LIMIT", "This LIKE pattern takes too long on this text.")

@@ -60,6 +60,36 @@ def test_what_would_never_end_is_stopped_and_its_line_named(name: str) -> None:
     assert len(world.acts) <= 40
 
 
+TEXT = 's = REPEAT("ab", 200000)\n'
+LIST = "L = RANGE(1, 200000)\n"
+
+COSTLY: dict[str, str] = {
+    "sort": LIST + "WHILE TRUE\n x = SORT(L)\nWEND",
+    "membership": LIST + "WHILE TRUE\n x = L CONTAINS -1\nWEND",
+    "copies of a list": LIST + "WHILE TRUE\n x = L + L\nWEND",
+    "each of a list": LIST + "WHILE TRUE\n FOR EACH x IN L LAST 1\n NEXT\nWEND",
+    "JSON": LIST + "WHILE TRUE\n x = TOJSON(L)\nWEND",
+    "JSON read": 's = "[" + REPEAT("1,", 100000) + "1]"\nWHILE TRUE\n x = s[5]\nWEND',
+    "equal texts": TEXT + "t = LCASE(s)\nWHILE TRUE\n x = s = t\nWEND",
+    "texts in order": TEXT + "t = LCASE(s)\nWHILE TRUE\n x = s < t\nWEND",
+    "hash": TEXT + "WHILE TRUE\n x = HASH(s)\nWEND",
+    "addresses": TEXT + "WHILE TRUE\n x = URLENCODE(s)\nWEND",
+    "patterns": TEXT + "WHILE TRUE\n x = s LIKE '%a%a%c'\nWEND",
+    "regular expressions": "s = REPEAT('ab', 2000)\nWHILE TRUE\n x = s MATCHES '(a|b)*c'\nWEND",
+    "powers": "WHILE TRUE\n x = 7 ^ 4900\nWEND",
+    "digits": "n = 2 ^ 13000\nWHILE TRUE\n x = STR(n)\nWEND",
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_work_on_large_values_is_stopped_soon(name: str) -> None:
+    began = time.process_time()
+    failure = World(COSTLY[name]).begin().failure
+    assert failure.code == "E_LIMIT"
+    assert failure.line >= 3 or name == "powers"
+    assert time.process_time() - began < 4
+
+
 def test_a_turn_of_a_loop_is_as_long_as_what_is_in_it() -> None:
     script = "WHILE TRUE\n" + " x = x + 1\n" * 1_000 + "WEND"
     world = World(script, limits=Limits()).begin()
