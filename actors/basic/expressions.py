@@ -226,6 +226,8 @@ class Expressions:
         arguments = ast.List([self.expr(argument) for argument in node.arguments], ast.Load())
         subject = self.expr(node.subject)
         if not node.safe:
+            if node.name.lower() in ("push", "append") and len(node.arguments) == 1:
+                return call("push_to", subject, arguments.elts[0])
             return call("call_method", subject, constant(node.name), arguments)
         held = self.fresh()
         test = ast.Compare(walrus(held, subject), [ast.Is()], [constant(None)])

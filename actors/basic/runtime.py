@@ -49,6 +49,14 @@ def push(items: object, new: object) -> None:
     FUNCTIONS["push"].call(items, counted(new))
 
 
+def push_to(items: object, new: object) -> object:
+    """``items.PUSH(new)``."""
+    if type(items) is list and len(items) < MAX_ITEMS:
+        items.append(counted(new))
+        return items
+    return values.call_method(items, "push", [counted(new)])
+
+
 def set_member(subject: object, name: str, value: object) -> None:
     values.set_member(subject, name, counted(value))
 
@@ -120,7 +128,21 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{name: getattr(values, name) for name in _VALUES},
     **{
         each.__name__: each
-        for each in (fit, lengthened, counted, push, set_member, set_index, number, stride, within, count, limited, xor)
+        for each in (
+            fit,
+            lengthened,
+            counted,
+            push,
+            push_to,
+            set_member,
+            set_index,
+            number,
+            stride,
+            within,
+            count,
+            limited,
+            xor,
+        )
     },
     **{each.__name__: each for each in (type, bool, int, str, list, len, id, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},
