@@ -109,15 +109,17 @@ class TimerService:
         now = self._around.clock.now()
         partitions = sorted(self._partitions)
         self._next = _END
+        # What is set, or becomes ours, while we ask may be due before *now* and not among the answers.
+        seen_to, self._seen_to = self._seen_to, _END
         try:
             async with self._around.bus.transaction() as transaction:
-                due = await transaction.query(Query("timers.due", (partitions, now, self._seen_to, _LIMIT)))
+                due = await transaction.query(Query("timers.due", (partitions, now, seen_to, _LIMIT)))
                 following = await transaction.query(Query("timers.next", (partitions, now)))
             fresh = {
                 place: row for row in due if (place := _place(row)) not in self._said and place[0] in self._partitions
             }
         except BaseException:
-            self._next = _BEGINNING
+            self._next, self._seen_to = _BEGINNING, min(seen_to, self._seen_to)
             raise
         if fresh:
             self._said.update({place: row["due_at"] for place, row in fresh.items()})
@@ -126,9 +128,9 @@ class TimerService:
             except BaseException:
                 for place in fresh:
                     self._said.pop(place, None)
-                self._next = _BEGINNING
+                self._next, self._seen_to = _BEGINNING, min(seen_to, self._seen_to)
                 raise
-        self._seen_to = min([now, *self._said.values()])
+        self._seen_to = min([now, self._seen_to, *self._said.values()])
         if len(due) == _LIMIT:
             # There may be more, which is asked for when some of these were decided and are gone.
             following = [{"due_at": now + timedelta(seconds=0.1)}]
