@@ -26,13 +26,9 @@ def fit(text: str) -> str:
     return text
 
 
-def lengthened(was: int, text: str) -> None:
-    """
-    After a text was made longer, which it was where it lay if it is still the object with the id *was*. If not, all of
-    it was copied, and that is counted. Raises: BudgetSpent.
-    """
-    if id(text) != was:
-        worked(len(text) >> 10)
+def copied(text: str) -> None:
+    """A text was made longer, and not where it lay: all of it was copied, which is counted. Raises: BudgetSpent."""
+    worked(len(text) >> 10)
 
 
 def counted(value: object) -> object:
@@ -130,7 +126,7 @@ NAMESPACE: Final[dict[str, Any]] = {
         each.__name__: each
         for each in (
             fit,
-            lengthened,
+            copied,
             counted,
             push,
             push_to,

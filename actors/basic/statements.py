@@ -263,24 +263,25 @@ class PlainWriter:
 
     def _text_grows(self, name: str, value: nodes.Expr) -> bool:
         """
-        ``s = s + more``: written so that CPython can lengthen a text where it lies. A loop that builds a text would
-        take quadratic time otherwise.
+        ``s = s + more`` and ``s = s & more``: written so that CPython can lengthen a text where it lies. A loop that
+        builds a text would take quadratic time otherwise.
         """
-        if not isinstance(value, nodes.Binary) or value.operator != "+" or name in self.scopes.shared:
+        if name in self.scopes.shared:
             return False
         first: nodes.Expr = value
-        tail: list[nodes.Expr] = []
-        while isinstance(first, nodes.Binary) and first.operator == "+":
-            tail.append(first.right)
+        tail: list[tuple[str, nodes.Expr]] = []
+        while isinstance(first, nodes.Binary) and first.operator in ("+", "&"):
+            tail.append((first.operator, first.right))
             first = first.left
         tail.reverse()
-        if not (isinstance(first, nodes.Name) and first.name == name):
+        if not tail or not (isinstance(first, nodes.Name) and first.name == name):
             return False
-        if len(tail) == 1 and isinstance(tail[0], nodes.Literal_) and not isinstance(tail[0].value, str):
-            return False
+        operator, only = tail[0]
+        if len(tail) == 1 and operator == "+" and isinstance(only, nodes.Literal_) and not isinstance(only.value, str):
+            return False  # counting, not text
         variable = "v_" + name
         held: list[nodes.Node] = []
-        for part in tail:
+        for _, part in tail:
             if isinstance(part, nodes.Literal_) or (isinstance(part, nodes.Name) and self.ex.is_variable(part.name)):
                 held.append(part)
                 continue
@@ -289,21 +290,27 @@ class PlainWriter:
             held.append(kept)
         more = self.ex.joined(held) if len(held) > 1 else self.ex.text(held[0])
         was = self.ex.fresh()
-        size = ast.Compare(call("len", load(variable)), [ast.Gt()], [load("LARGE_TEXT")])
-        longer: list[ast.stmt] = [
-            store(was, ast.BoolOp(ast.And(), [size, call("id", load(variable))])),
-            store(variable, ast.BinOp(load(variable), ast.Add(), more)),
+        lengthen = store(variable, ast.BinOp(load(variable), ast.Add(), more))
+        large: list[ast.stmt] = [
+            store(was, call("id", load(variable))),
+            lengthen,
             ast.If(
                 ast.Compare(call("len", load(variable)), [ast.Gt()], [load("MAX_TEXT")]),
                 [ast.Expr(call("fit", load(variable)))],
                 [],
             ),
-            ast.If(load(was), [ast.Expr(call("lengthened", load(was), load(variable)))], []),
+            ast.If(
+                ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(was)]),
+                [ast.Expr(call("copied", load(variable)))],
+                [],
+            ),
         ]
-        sum_: Any = first
-        for operand in held:
-            sum_ = _sum(value.at, sum_, operand)
-        otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(sum_)), value.at)]
+        is_large = ast.Compare(call("len", load(variable)), [ast.Gt()], [load("LARGE_TEXT")])
+        longer: list[ast.stmt] = [ast.If(is_large, large, [lengthen])]
+        whole: Any = first
+        for (operator, _), operand in zip(tail, held, strict=True):
+            whole = nodes.Binary(value.at, operator, whole, operand)  # type: ignore[arg-type]  # a temporary is a node
+        otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(whole)), value.at)]
         is_text = ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])
         self.out.append(placed(ast.If(is_text, longer, otherwise), value.at))
         return True
@@ -597,7 +604,3 @@ class PlainWriter:
             mode = 2 + self.label(statement.label)
         self.out.append(store("m", constant(mode)))
         self.out.append(ast.Expr(invoke("M", "clear_error")))
-
-
-def _sum(at: nodes.Span, left: Any, right: Any) -> nodes.Binary:
-    return nodes.Binary(at, "+", left, right)
