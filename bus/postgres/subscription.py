@@ -171,7 +171,10 @@ class PostgresSubscription:
         starts = {reader.place: reader.next for reader in behind}
         known = {reader.place: reader.known for reader in behind}
         found = await self._log.read(starts, READ_EVENTS, READ_BYTES)
+        still = self._readers()
         for reader in behind:
+            if reader not in still:
+                continue  # released meanwhile: what it took now would be counted for ever, and delivered by nobody
             offsets, events, size = found.get(reader.place, ((), (), 0))
             whole = len(offsets) < READ_EVENTS and size < READ_BYTES // 2
             reader.read(offsets, events, size, all_of=known[reader.place] if whole else -1)

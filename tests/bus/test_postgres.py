@@ -27,6 +27,7 @@ from bus.postgres.migrate import MIGRATIONS
 from bus.postgres.reads import open_reads
 from bus.postgres.statements import STATEMENTS, sql
 from bus.postgres.store import Store
+from bus.postgres.subscription import PostgresSubscription
 from bus.protocol import Advance, DeadLetter, Outgoing, Query, Record, RecordedQuery, Row, StateWrite, Stored, Turns
 from schemas.conversation import Message
 from schemas.envelope import Origin
@@ -241,6 +242,31 @@ async def test_a_second_database_session_cannot_guess_an_outcome(world: Postgres
         await holding.rollback()
     await bus.commit(turns)
     assert len(await everything(bus, SCHEDULE, 1)) == 1
+
+
+async def test_what_is_released_while_it_is_read_leaves_nothing_behind(world: PostgresWorld) -> None:
+    """Otherwise the subscription would take itself for one that has something, and report nothing, without end."""
+    bus = await world.open()
+    await bus.publish(to(SESSION, said("a", 1)))
+    async with bus.subscribe(SESSION, group="readers") as subscription, asyncio.timeout(20):
+        assert isinstance(subscription, PostgresSubscription)
+        async with world.connection() as connection, world.connection() as watching:
+            locked = connection.transaction()
+            await locked.start()
+            await connection.execute("LOCK TABLE log IN ACCESS EXCLUSIVE MODE")
+            taking = asyncio.ensure_future(subscription.take(10))
+            while not await watching.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND wait_event_type = 'Lock' AND query LIKE '%octet_length%'"
+            ):
+                await asyncio.sleep(0)
+            await subscription.release(range(8))
+            await locked.rollback()
+        batch = await taking
+        while not batch.deliveries:
+            batch = await subscription.take(10)
+            assert batch.acquired or batch.deliveries, "it reported nothing"
+        assert len(batch.deliveries) == 1
 
 
 # --- the log ----------------------------------------------------------------------------------------------------------
