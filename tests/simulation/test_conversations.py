@@ -23,13 +23,14 @@ HEAR name
 FOR i = 1 TO 3
     TALK "Hello " + name + ", number " + i
     HEAR answer
+    IF i = 2 THEN WAIT 2.5
 NEXT
 TALK "Goodbye, " + name + ". Your last word was " + answer
 """
 PACKAGE = BotPackage(name="greeter", scripts={"start": SCRIPT}).to_bytes()
 VERSION = digest_of(PACKAGE)
 CLIENTS = 3
-SEEDS = 40
+SEEDS = 200
 
 
 def actors() -> Sequence[Decider[Any]]:
@@ -62,9 +63,9 @@ def expected() -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, 10))
+@pytest.mark.parametrize("first", range(0, SEEDS, 20))
 def test_a_dialog_is_the_same_in_all_worlds(first: int) -> None:
-    for seed in range(first, first + 10):
+    for seed in range(first, first + 20):
         try:
             check(simulate(seed, actors, dialogs, Faults(), resources={VERSION: PACKAGE}, patience_s=600), expected())
         except BaseException as error:
