@@ -269,7 +269,7 @@ class DeciderRunner:
 
     async def _commit(self, deliveries: Sequence[Delivery], aside: Exception | str | None) -> None:
         began = time.perf_counter()
-        await self._load([_key(delivery) for delivery in deliveries])
+        await self._load(deliveries)
         turns = Turns(self._actor.name, self._actor.topic)
         async with AsyncExitStack() as stack:
             work = _Work(turns, stack)
@@ -313,13 +313,13 @@ class DeciderRunner:
                     log.info("turn_committed", actor=name, type=event.type, event_id=str(event.id), key=event.key)
         log.debug("batch_committed", actor=name, turns=len(deliveries), published=len(turns.outgoing))
 
-    async def _load(self, keys: Collection[str]) -> None:
-        """The states of *keys* into the cache."""
-        missing = [key for key in dict.fromkeys(keys) if self._states.get(key) is None]
+    async def _load(self, deliveries: Sequence[Delivery]) -> None:
+        """The states of their keys into the cache, under their partitions: with those they are forgotten."""
+        missing = {key: each.partition for each in deliveries if self._states.get(key := _key(each)) is None}
         if missing:
             stored = await self._around.bus.load(self._actor.name, missing)
-            for key in missing:
-                self._states.put(key, self._codec.decode(0, stored.get(key)))
+            for key, partition in missing.items():
+                self._states.put(key, self._codec.decode(partition, stored.get(key)))
 
     def _conclude(self, work: _Work, deliveries: Sequence[Delivery]) -> None:
         """The writes and the positions that follow from what was decided."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from bus.clock import LoopClock
 from bus.dead_letters import NotDecodable, discard, redrive
 from bus.memory import Disk, MemoryBus
 from bus.protocol import Record
-from bus.worker import run_worker
+from bus.stopping import Stop
+from bus.worker import Options, run_worker
 from schemas.envelope import Event
 from schemas.failure import DeadLettered, TurnFailed
 from schemas.topics import BASIC, DEAD, SESSION, partition_of
@@ -135,6 +137,42 @@ async def test_an_event_that_cannot_be_decoded_is_set_aside_with_its_bytes() -> 
         await redrive(process.bus, process.bus, process.letter())
     assert await discard(process.bus, process.bus, process.letter())
     assert not process.disk.dead
+
+
+@virtual_time
+async def test_what_was_loaded_for_an_event_that_cannot_be_decoded_is_forgotten_with_its_partition() -> None:
+    """Another owner changes those states before the partitions come back."""
+    disk = Disk()
+    keys = {partition_of(f"{n}", 8): f"{n}" for n in range(100)}
+    assert len(keys) == 8
+
+    async def all_say(bus: MemoryBus, text: str, number: int) -> None:
+        await bus.publish(to_session(*(said(key, text, number) for key in keys.values())))
+        while not all(f"{number} {text}" in shown(disk, key) for key in keys.values()):
+            await asyncio.sleep(0.1)
+
+    async with asyncio.timeout(100), asyncio.TaskGroup() as group:
+
+        def works(bus: MemoryBus) -> Stop:
+            stop, options = Stop(), Options(lanes=1)
+            group.create_task(run_worker(bus, [Counter()], stopping=stop, clock=LoopClock(), options=options))
+            return stop
+
+        one, two = MemoryBus(disk), MemoryBus(disk)
+        stop_one = works(one)
+        for partition, key in keys.items():
+            disk.log[SESSION][partition].append(Record(key, "message.received.v9", b""))
+        while len(disk.dead) < 8:
+            await asyncio.sleep(0.1)
+        stop_two = works(two)
+        while not any(subscription.owned for subscription in two._subscriptions):
+            await asyncio.sleep(0.1)
+        await all_say(one, "one", 1)
+        stop_two.request()
+        while two._subscriptions:
+            await asyncio.sleep(0.1)
+        await all_say(one, "two", 2)
+        stop_one.request()
 
 
 @virtual_time
