@@ -115,8 +115,11 @@ class TimerService:
             async with self._around.bus.transaction() as transaction:
                 due = await transaction.query(Query("timers.due", (partitions, now, seen_to, _LIMIT)))
                 following = await transaction.query(Query("timers.next", (partitions, now)))
+            # What was said of a timer that had just been moved is never decided: it is about another time.
             fresh = {
-                place: row for row in due if (place := _place(row)) not in self._said and place[0] in self._partitions
+                place: row
+                for row in due
+                if self._said.get(place := _place(row)) != row["due_at"] and place[0] in self._partitions
             }
         except BaseException:
             self._next, self._seen_to = _BEGINNING, min(seen_to, self._seen_to)

@@ -38,3 +38,16 @@ async def test_a_timer_that_is_overdue_when_it_is_set_fires_though_others_are_be
         await tower.sets("overdue", 19)
         await working
     assert sorted(timer for timer, _, _ in tower.bell.rang) == ["first", "overdue"]
+
+
+@virtual_time
+async def test_a_timer_that_is_moved_while_it_is_said_to_be_due_fires_at_its_new_time() -> None:
+    tower = Tower()
+    tower.bus = SlowBus(tower.disk)
+    await tower.sets("moved", 20)
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(tower.works(until_s=120))
+        await asyncio.sleep(22)
+        await tower.sets("moved", 40)
+        await working
+    assert [(timer, due) for timer, due, _ in tower.bell.rang] == [("moved", 40)]
