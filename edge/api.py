@@ -349,11 +349,13 @@ class Api:
             after = min(int(last), newest)
         else:
             after = min(integer(request, "after", newest, 0, 1 << 53), newest)
-        slot = await self._hub.wait_slot(self._settings.slot_wait_s)
+        await self._hub.wait_slot(self._settings.slot_wait_s)  # while it can still be said that there is none
 
         async def body() -> AsyncIterator[bytes]:
             ear = Ear(ticket.bot)
             with self._hub.listen(session, ear), self._stopping.calls(ear.close):
+                # Asked for again: if the slot changes from here on, this conversation is announced again.
+                slot = await self._hub.wait_slot(self._settings.slot_wait_s)
                 # The answer, ConversationAttached, tells up to where the transcript has to be sent first.
                 await self._hub.publish(self._hub.make(ConversationResumed, session, ticket.bot, slot=slot))
                 async for part in server_sent(ear, self._reader, session, after):

@@ -172,7 +172,6 @@ class WebChat:
         ticket, complaint = self._ticket(hello)
         session = str(ticket.session)
         try:
-            slot = await self.hub.wait_slot(self.settings.slot_wait_s)
             newest = await self.reader.newest_seq(session) if hello.token and not complaint else 0
             resumed = bool(hello.token) and not complaint
             socket = _Socket(self, session, hello, address, receive, send)
@@ -180,6 +179,8 @@ class WebChat:
                 socket.refuse("unauthorized", complaint)
             socket.start_after(hello.after, newest)
             with self.hub.listen(session, socket):
+                # Asked for only now: if the slot changes from here on, this conversation is announced again.
+                slot = await self.hub.wait_slot(self.settings.slot_wait_s)
                 event: Event
                 if resumed:
                     event = self.hub.make(ConversationResumed, session, hello.bot, slot=slot)
