@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from bus.errors import BusUnavailable
 from bus.observe import Observer
 
 __all__ = ["WorkerFigures"]
 
+REFUSED_FOR_S: Final = 10.0  # a store that takes some and refuses some is not to look well in between
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 
 
@@ -26,6 +30,7 @@ class WorkerFigures(Observer):
         )
         self._retried = Counter(f"{name}retried", "Batches tried again", ["actor", "reason"], registry=registry)
         self._dead = Counter(f"{name}dead_lettered", "Events set aside", ["actor"], registry=registry)
+        self._refused_at = -math.inf
         self._noted = Counter(f"{name}noted", "What deciders noted: script_failed …", ["what"], registry=registry)
         self._lag = Gauge(
             f"{name}lag_seconds", "Age of the newest event of a batch at its commit", ["actor"], registry=registry
@@ -40,6 +45,13 @@ class WorkerFigures(Observer):
 
     def retried(self, actor: str, reason: str) -> None:
         self._retried.labels(actor, reason).inc()
+        if reason == BusUnavailable.__name__:
+            self._refused_at = time.monotonic()
+
+    async def check(self) -> str:
+        """What is wrong with keeping what actors decide, '' if nothing: for the health page."""
+        refused = time.monotonic() - self._refused_at < REFUSED_FOR_S
+        return "what actors decide cannot be kept; they try again" if refused else ""
 
     def dead_lettered(self, actor: str, count: int) -> None:
         self._dead.labels(actor).inc(count)

@@ -60,6 +60,7 @@ TRY_AGAIN_LATER: Final = 1013
 _PENDING: Final = 32
 _TYPING_EVERY_S: Final = 2.0
 _RETRY_AFTER_S: Final = 2.0
+_NOT_STORED: Final = "The message could not be stored; send it again."
 _EPHEMERAL: Final = (TypingShown, MessageDelta)
 
 
@@ -230,6 +231,7 @@ class _Socket:
         "_address",
         "_chat",
         "_ended",
+        "_first",
         "_life",
         "_outgoing",
         "_pending",
@@ -259,6 +261,7 @@ class _Socket:
         self._writing = True  # nothing leaves before the welcome
         self._sent = 0  # the newest entry that the client has
         self._pending: dict[str, None] | None = None  # ids of the client's messages that wait for their number
+        self._first = ("", 0.0)  # the message that was not stored, and until when those behind it wait for it
         self._rate = Bucket()
         self._refusals = Bucket()
         self._typing_at = 0.0
@@ -430,9 +433,14 @@ class _Socket:
             text = f"{_PENDING} messages wait to be acknowledged; send no more before they are."
             self.refuse("rate_limited", text, _RETRY_AFTER_S)
             return
-        if hub.slot is None:
-            self.refuse("unavailable", "The message could not be stored; send it again.", _RETRY_AFTER_S)
+        first, until = self._first
+        if id_ != first and time.monotonic() < until:
+            self.refuse("unavailable", _NOT_STORED, _RETRY_AFTER_S)
             return
+        if hub.slot is None:
+            self._not_stored(id_)
+            return
+        self._first = ("", 0.0)
         pending[id_] = None
         event = hub.make(
             MessageReceived,
@@ -451,7 +459,15 @@ class _Socket:
             self.refuse("too_large", "The message is too large.")
         except BusUnavailable:
             # It may have been stored all the same; the acknowledgement then comes with the repeat.
-            self.refuse("unavailable", "The message could not be stored; send it again.", _RETRY_AFTER_S)
+            self._not_stored(id_)
+
+    def _not_stored(self, first: str) -> None:
+        """
+        A message was not stored. What the client sent behind it is refused as well, until it comes again or had the
+        time to: to take the next one first would turn the client's words around.
+        """
+        self._first = (first, time.monotonic() + _RETRY_AFTER_S)
+        self.refuse("unavailable", _NOT_STORED, _RETRY_AFTER_S)
 
     async def _typing(self, now: float) -> None:
         if now - self._typing_at < _TYPING_EVERY_S:

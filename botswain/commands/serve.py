@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,8 @@ async def _up(settings: Settings) -> None:
             )
             await workshop.publish_all()
             registry = CollectorRegistry()
-            app = await _app(settings, installation, store, registry, stopping, workshop)
+            figures = WorkerFigures(registry)
+            app = await _app(settings, installation, store, registry, stopping, workshop, {"worker": figures.check})
 
             def ready() -> None:
                 broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
@@ -152,7 +153,7 @@ async def _up(settings: Settings) -> None:
                         stopping=stopping,
                         clock=installation.clock,
                         options=worker_options(settings),
-                        observer=WorkerFigures(registry),
+                        observer=figures,
                         policy=policy_of(installation.bus),
                     ),
                 )
@@ -208,6 +209,7 @@ async def _app(
     registry: CollectorRegistry,
     stopping: Stop,
     workshop: Workshop | None = None,
+    checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
 ) -> Edge:
     from bus.errors import BusUnavailable
     from bus.postgres.reads import Reads
@@ -235,7 +237,7 @@ async def _app(
         metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
-        checks={"database": database, **installation.checks},
+        checks={"database": database, **installation.checks, **(checks or {})},
         stopping=stopping,
     )
 

@@ -330,6 +330,22 @@ async def test_nothing_is_acknowledged_while_the_log_is_away(postgres_url: str) 
         assert await client.frame() == {"type": "ack", "id": "m1", "seq": 2}
 
 
+async def test_what_was_sent_behind_a_message_that_was_not_stored_does_not_overtake_it(postgres_url: str) -> None:
+    async with world(postgres_url) as here, here.client() as client:
+        await opened(client)
+        here.bus.down = True
+        await client.say("m1", "first")
+        assert (await client.frame())["code"] == "unavailable"
+        here.bus.down = False
+        await client.say("m2", "second")
+        assert (await client.frame())["code"] == "unavailable"
+        await client.say("m1", "first")
+        await client.say("m2", "second")
+        first, second = await client.until("ack"), await client.until("ack")
+        assert [first["id"], second["id"]] == ["m1", "m2"]
+        assert first["seq"] < second["seq"]
+
+
 async def test_a_client_that_does_not_read_is_closed_and_resumes(postgres_url: str) -> None:
     settings = UNLIMITED.model_copy(update={"max_outgoing": 4})
     async with world(postgres_url, settings) as here, here.client() as talker:
