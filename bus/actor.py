@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -29,13 +29,18 @@ from schemas.envelope import Event, Origin
 
 __all__ = ["Ask", "Decider", "Job", "Performer", "Resource", "Turn", "derived_id"]
 
+_sha1 = hashlib.sha1
+_NOT_FIXED: Final = ~(0xF << 76 | 0x3 << 62)
+_VERSION_5: Final = 0x5 << 76 | 0x2 << 62
+
 E = TypeVar("E", bound=Event)
 S = TypeVar("S", bound=BaseModel)
 
 
 def derived_id(cause: UUID, name: str) -> UUID:
     """UUIDv5 (RFC 9562 section 5.5) of *name* in the namespace *cause*."""
-    return UUID(bytes=hashlib.sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16], version=5)
+    number = int.from_bytes(_sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16], "big")
+    return UUID(int=number & _NOT_FIXED | _VERSION_5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +54,35 @@ Ask = Query | Resource
 
 
 class Turn:
-    """The event in hand and what has been decided on it so far."""
+    """
+    The event in hand and what has been decided on it so far.
 
-    __slots__ = ("actor", "event", "notes", "offset", "outgoing", "partition", "rows")
+    Args:
+        partition: of the actor's topic, where the event is.
+        emitted: what was emitted with the same delivery before; this turn adds to it, and is numbered on.
+        source: the delivery that this turn is decided with, as (actor, partition, offset), where that is not the event
+            in hand: an event that was emitted a moment ago and is decided in the transaction of its cause.
+    """
 
-    def __init__(self, actor: str, partition: int, offset: int, event: Event) -> None:
+    __slots__ = ("_before", "actor", "event", "notes", "outgoing", "partition", "rows", "source")
+
+    def __init__(
+        self,
+        actor: str,
+        partition: int,
+        offset: int,
+        event: Event,
+        *,
+        emitted: list[Outgoing] | None = None,
+        source: tuple[str, int, int] | None = None,
+    ) -> None:
         self.actor = actor
         self.partition = partition
-        self.offset = offset
         self.event = event
-        self.outgoing: list[Outgoing] = []
+        self.source = source or (actor, partition, offset)
+        self.outgoing: list[Outgoing] = [] if emitted is None else emitted
+        # Ids count what was emitted on this event alone, so that they are the same whatever it was decided with.
+        self._before = sum(out.event.cause != event.id for out in emitted) if emitted else 0
         self.rows: list[Row] = []
         self.notes: list[tuple[str, dict[str, Any]]] = []
 
@@ -83,7 +107,7 @@ class Turn:
         cause = self.event
         index = len(self.outgoing)
         made = event(
-            id=derived_id(cause.id, f"{self.actor}/{index}") if event_id is None else event_id,
+            id=derived_id(cause.id, f"{self.actor}/{index - self._before}") if event_id is None else event_id,
             at=cause.at,
             tenant=cause.tenant,
             bot=cause.bot if bot is None else bot,
@@ -93,7 +117,7 @@ class Turn:
             turn=cause.turn or cause.id,
             reply_to=reply_to,
             trace=cause.trace,
-            origin=Origin(self.actor, self.partition, self.offset, index),
+            origin=Origin(*self.source, index),
             **fields,
         )
         self.outgoing.append(Outgoing(topic, made, partition))

@@ -1,103 +1,56 @@
 """
 How a decider runs: a batch of events is decided in order and committed in one transaction.
 
-States are loaded in one query and kept while the partition is ours. An event that makes the decider raise is set aside
-alone. A commit that fails leaves nothing behind: what was decided is thrown away, loaded and decided again.
+States are loaded in one query and kept while the partition is ours. What an event leads to in other deciders of this
+process is decided with it (``chaining``); where that does not go well, each event is decided by itself (``careful``),
+and one that makes the decider raise is set aside alone. A commit that fails leaves nothing behind: what was decided is
+thrown away, loaded and decided again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import datetime
-from types import GeneratorType
-from typing import Any, Final, Protocol
-from uuid import UUID
+from typing import Final
 
 import structlog
 
-from bus import codec
-from bus.actor import Ask, Decider, Resource, Turn
-from bus.dead_letters import DISCARDED, dropped, notice, redriven, set_aside
-from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, SchemaMismatch
-from bus.protocol import (
-    Advance,
-    Batch,
-    DeadLetter,
-    Delivery,
-    Outgoing,
-    Record,
-    RecordedQuery,
-    Rows,
-    StateWrite,
-    Stored,
-    Subscription,
-    Transaction,
-    Turns,
-    Undecodable,
-)
-from bus.states import Kept, Parked, StateCache, StateCodec
+from bus.careful import CarefulPass
+from bus.chaining import Unusual, decide_chained
+from bus.desk import Desk, Desks
+from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch, StateConflict
+from bus.protocol import Advance, Batch, Delivery, Subscription, Turns, Undecodable
 from bus.surroundings import Surroundings
-from schemas.catalog import TOPIC_EVENTS
-from schemas.envelope import Event
-from schemas.failure import TurnFailed
+from bus.work import Work
 
 __all__ = ["DeciderRunner"]
 
 log = structlog.get_logger(__name__)
 
-_NEVER: Final = (-1, -1)
-
-
-class Listener(Protocol):
-    """Works beside a decider, on the partitions that it owns (the timer service)."""
-
-    def owns(self, partitions: Collection[int]) -> None: ...
-
-    def committed(self, turns: Turns) -> None: ...
-
-
-@dataclass(slots=True)
-class _Work:
-    """A batch in hand. Its database transaction is opened by the first query in it, if there is one."""
-
-    turns: Turns
-    stack: AsyncExitStack
-    touched: dict[str, Kept] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
-    transaction: Transaction | None = None
-    notes: list[Turn] = field(default_factory=list)
+_PASSED_FOR_S: Final = 1.0  # so long may a position be behind events that were decided before they came
+_MOST_PASSED: Final = 10_000
 
 
 class DeciderRunner:
     """
-    Runs *actor* over the partitions that this process owns.
+    Runs the actor of *desk* over the partitions that this process owns.
 
     Args:
-        listener: told what is ours, and of every batch after its commit.
-        lanes: so many runners of this actor share the memory for states.
+        desks: of all deciders of this process, by topic; this one's own is among them.
     """
 
-    def __init__(
-        self,
-        surroundings: Surroundings,
-        actor: Decider[Any],
-        *,
-        listener: Listener | None = None,
-        lanes: int = 1,
-    ) -> None:
-        self.positions: dict[int, int] = {}  # of the partitions that are ours
+    def __init__(self, surroundings: Surroundings, desk: Desk, desks: Desks) -> None:
+        self.desk = desk
+        self.positions = desk.positions
         self._around = surroundings
-        self._actor = actor
-        self._listener = listener
-        self._codec = StateCodec(actor.state)
-        limits = surroundings.options
-        self._states = StateCache(limits.max_states // lanes, limits.max_state_bytes // lanes)
+        self._desks = desks
         self._suspects: dict[int, tuple[int, datetime]] = {}
-        self._tells_itself = TurnFailed in TOPIC_EVENTS.get(actor.topic, (TurnFailed,))
+        self._passed: dict[int, int] = {}  # {partition: end} of events that need nothing but to be passed over
+        self._passed_count = 0
 
     async def run(self) -> None:
         """Until a stop is requested. Raises the errors of the bus that waiting does not help against."""
@@ -107,31 +60,38 @@ class DeciderRunner:
         try:
             while not around.stop.requested:
                 try:
-                    async with around.bus.subscribe(self._actor.topic, group=self._actor.name) as subscription:
+                    async with around.bus.subscribe(self.desk.topic, group=self.desk.name) as subscription:
                         while not around.stop.requested:
                             batch = await self._take(subscription)
-                            await self._own(subscription, batch)
+                            if batch.acquired or batch.revoked:
+                                async with self.desk.mine():
+                                    await self._own(subscription, batch)
                             await self._handle(subscription, batch.deliveries)
                             backoff.reset()
                         with suppress(BusUnavailable):  # then it is left as it is: not clean
+                            await self._pass(list(self._passed))
                             await self._release(subscription, list(self._suspects), self._suspects)
                 except BusUnavailable as error:
-                    around.retried(self._actor.name, error)
+                    around.retried(self.desk.name, error)
                     await around.pause(backoff)
                 finally:
-                    self._forget(list(self.positions))
+                    async with self.desk.mine():
+                        self._forget(list(self.positions))
         finally:
             around.idle.end()
 
     async def _take(self, subscription: Subscription) -> Batch:
-        """The next batch; an empty one when it is time to stop."""
+        """The next batch; an empty one when it is time to stop, or to move positions past what was passed over."""
         batch = Batch()
         async with self._around.stop.interrupts():
             if self.positions:
-                with self._around.idle.waiting():
-                    batch = await subscription.take(self._around.options.batch)
+                with self._around.idle.waiting(), suppress(TimeoutError):
+                    async with asyncio.timeout(_PASSED_FOR_S if self._passed else None):
+                        batch = await subscription.take(self._around.options.batch)
             else:
                 batch = await subscription.take(self._around.options.batch)
+        if self._passed and (not batch.deliveries or self._passed_count > _MOST_PASSED):
+            await self._pass(list(self._passed))
         return batch
 
     async def _own(self, subscription: Subscription, batch: Batch) -> None:
@@ -154,8 +114,10 @@ class DeciderRunner:
         self, subscription: Subscription, partitions: Collection[int], unclean: Collection[int] = ()
     ) -> None:
         suspect = {partition for partition in partitions if partition in unclean or partition in self._suspects}
+        with suppress(BusUnavailable):
+            await self._pass(partitions)
         self._forget(partitions)
-        await self._around.insist(self._actor.name, lambda: self._release(subscription, partitions, suspect))
+        await self._around.insist(self.desk.name, lambda: self._release(subscription, partitions, suspect))
 
     async def _release(self, subscription: Subscription, partitions: Collection[int], suspect: Collection[int]) -> None:
         """Who gets the *suspect* ones next must still count: the event that an owner died of may be ahead in them."""
@@ -169,27 +131,46 @@ class DeciderRunner:
         for partition in partitions:
             self.positions.pop(partition, None)
             self._suspects.pop(partition, None)
-            self._states.drop_partition(partition)
+            self._passed.pop(partition, None)
+            self.desk.states.drop_partition(partition)
         if partitions:
             self._tell_listener()
 
     def _tell_listener(self) -> None:
-        if self._listener is not None:
-            self._listener.owns(self.positions)
+        if self.desk.listener is not None:
+            self.desk.listener.owns(self.positions)
+
+    async def _pass(self, partitions: Collection[int]) -> None:
+        """Move the positions of *partitions* past what was passed over. To do so again later would do no harm."""
+        ends = {partition: self._passed.pop(partition) for partition in partitions if partition in self._passed}
+        if not self._passed:
+            self._passed_count = 0
+        advances = [Advance(partition, self.positions[partition], end) for partition, end in ends.items()]
+        if advances:
+            with suppress(PartitionLost):  # the subscription says so too
+                await self._around.bus.commit(Turns(self.desk.name, self.desk.topic, advances))
+                self.positions.update(ends)
 
     # --- Batches and what can befall them -----------------------------------------------------------------------------
 
     async def _handle(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
-        if not self._suspects:
-            await self._settle(subscription, deliveries)
-            return
-        ordinary: list[Delivery] = []
-        for delivery in deliveries:
-            if self._is_suspect(delivery):
-                await self._try_alone(subscription, delivery)
-            else:
-                ordinary.append(delivery)
-        await self._settle(subscription, ordinary)
+        if self._suspects:
+            async with self.desk.mine():
+                ordinary: list[Delivery] = []
+                for delivery in deliveries:
+                    if self._is_suspect(delivery):
+                        await self._try_alone(subscription, delivery)
+                    else:
+                        ordinary.append(delivery)
+                await self._settle(subscription, ordinary)
+        elif all(self.desk.passes(delivery.event) for delivery in deliveries):
+            # Nothing is left to do with them, and their positions can wait for company.
+            ends = {delivery.partition: delivery.offset + 1 for delivery in deliveries}
+            self._passed.update({partition: end for partition, end in ends.items() if partition in self.positions})
+            self._passed_count += len(deliveries)
+        else:
+            async with self.desk.mine():
+                await self._settle(subscription, deliveries)
 
     def _is_suspect(self, delivery: Delivery) -> bool:
         """
@@ -209,7 +190,7 @@ class DeciderRunner:
         """Counted before it is tried, so that the count outlives the process if it dies of it."""
         if not self._is_ours(delivery):
             return
-        bus, name = self._around.bus, self._actor.name
+        bus, name = self._around.bus, self.desk.name
         tries = await self._around.insist(
             name, lambda: bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset)
         )
@@ -217,27 +198,36 @@ class DeciderRunner:
             why = f"its process died {tries} times while it was handled"
             await self._settle(subscription, [delivery], aside=why)
         else:
-            await self._settle(subscription, [delivery])
+            await self._settle(subscription, [delivery], careful=True)
 
     async def _settle(
-        self, subscription: Subscription, deliveries: Sequence[Delivery], aside: Exception | str | None = None
+        self,
+        subscription: Subscription,
+        deliveries: Sequence[Delivery],
+        *,
+        careful: bool = False,
+        aside: Exception | str | None = None,
     ) -> None:
-        """Decide and commit *deliveries*, as often as it takes; with *aside*, set the one there is aside for that."""
+        """
+        Decide and commit *deliveries*, as often as it takes; *careful*: each by itself; with *aside*, set the one there
+        is aside for that.
+        """
         around = self._around
         backoff = around.backoff()
         while deliveries := [delivery for delivery in deliveries if self._is_ours(delivery)]:
             try:
-                await self._commit(deliveries, aside)
+                await self._commit(deliveries, careful, aside)
+            except Unusual as unusual:
+                log.debug("batch_decided_with_care", actor=self.desk.name, reason=repr(unusual.__cause__))
+                careful = True
             except PartitionLost as lost:
-                self._void(deliveries)
                 if lost.partition not in self.positions:
                     raise
-                log.info("partition_lost", actor=self._actor.name, partition=lost.partition)
+                log.info("partition_lost", actor=self.desk.name, partition=lost.partition)
                 # If the bus takes it for ours all the same, it hands it out again.
                 await self._let_go(subscription, (lost.partition,))
-            except BusUnavailable as error:
-                self._void(deliveries)
-                around.retried(self._actor.name, error)
+            except (BusUnavailable, StateConflict) as error:
+                around.retried(self.desk.name, error)
                 await around.pause(backoff)
                 if around.stop.requested:
                     # Nothing after these may be decided before them.
@@ -246,322 +236,92 @@ class DeciderRunner:
                 raise
             except BusError as error:
                 # The bus refuses what was decided: too large, an undeclared topic, a value no column takes.
-                self._void(deliveries)
                 if aside is not None:
                     raise
-                if len(deliveries) == 1:
+                if not careful:
+                    careful = True
+                elif len(deliveries) == 1:
                     aside = error
                 else:
                     for delivery in deliveries:
-                        await self._settle(subscription, [delivery])
-            except BaseException:
-                self._void(deliveries)
-                raise
-
-    def _void(self, deliveries: Sequence[Delivery]) -> None:
-        """What was decided did not happen: the states in memory are wrong."""
-        self._states.drop([_key(delivery) for delivery in deliveries])
+                        await self._settle(subscription, [delivery], careful=True)
 
     def _is_ours(self, delivery: Delivery) -> bool:
         """Is it on a partition of ours, and not handled yet?"""
         position = self.positions.get(delivery.partition)
         return position is not None and delivery.offset >= position
 
-    async def _commit(self, deliveries: Sequence[Delivery], aside: Exception | str | None) -> None:
-        began = time.perf_counter()
-        await self._load(deliveries)
-        turns = Turns(self._actor.name, self._actor.topic)
-        async with AsyncExitStack() as stack:
-            work = _Work(turns, stack)
-            await self._decide(work, deliveries, aside)
-            self._conclude(work, deliveries)
-            if work.transaction is None:
-                await self._around.bus.commit(turns)
-            else:
-                await work.transaction.commit(turns)
-        for key, kept in work.touched.items():
-            size = kept.size
-            kept.committed()
-            self._states.put(key, kept, size)
-        if work.unreadable:
-            self._states.drop(work.unreadable)  # they are looked at again each time: somebody may have mended them
-        self._states.trim()
-        for advance in turns.advances:
-            self.positions[advance.partition] = advance.end
-        if self._listener is not None:
-            self._listener.committed(turns)
-        self._tell(deliveries, turns, time.perf_counter() - began)
-        for turn in work.notes:
-            for what, facts in turn.notes:
-                log.warning(what, actor=turn.actor, bot=turn.event.bot, key=turn.event.key, **facts)
-                self._around.observer.noted(what)
+    async def _commit(self, deliveries: Sequence[Delivery], careful: bool, aside: Exception | str | None) -> None:
+        """
+        One try.
 
-    def _tell(self, deliveries: Sequence[Delivery], turns: Turns, duration_s: float) -> None:
-        name, observer = self._actor.name, self._around.observer
-        observer.handled(name, len(deliveries), duration_s)
+        Raises ``Unusual`` and the errors of the bus; nothing was changed, and what was decided is forgotten.
+        """
+        began = time.perf_counter()
+        desk, around = self.desk, self._around
+        async with AsyncExitStack() as stack:
+            work = Work(desk, Turns(desk.name, desk.topic), stack)
+            try:
+                await desk.load({_key(delivery): delivery.partition for delivery in deliveries})
+                if careful or aside is not None:
+                    await CarefulPass(around, work).decide(deliveries, aside)
+                    work.conclude()
+                else:
+                    await decide_chained(work, self._desks, around.resources, deliveries)
+                    try:
+                        work.conclude()
+                    except Exception as error:  # a state that cannot be written: whose, the careful way finds out
+                        raise Unusual from error
+                self._advance(work.turns, deliveries)
+                if work.transaction is None:
+                    await around.bus.commit(work.turns)
+                else:
+                    await work.transaction.commit(work.turns)
+                work.committed()
+            except BaseException:
+                self._void(work)
+                raise
+            finally:
+                work.end()
+        for advance in work.turns.advances:
+            self._passed.pop(advance.partition, None)
+        self._tell(deliveries, work, time.perf_counter() - began)
+
+    def _void(self, work: Work) -> None:
+        """What was decided did not happen."""
+        work.void()
+
+    def _advance(self, turns: Turns, deliveries: Sequence[Delivery]) -> None:
+        """The positions that follow from *deliveries*, with what was passed over before them."""
+        ends = {delivery.partition: delivery.offset + 1 for delivery in deliveries}
+        for partition, end in ends.items():
+            turns.advances.append(Advance(partition, self.positions[partition], end))
+
+    def _tell(self, deliveries: Sequence[Delivery], work: Work, duration_s: float) -> None:
+        around, turns = self._around, work.turns
+        observer = around.observer
+        for actor, number in work.decided.items():
+            observer.handled(actor, number, duration_s)
         last = deliveries[-1].event
         if not isinstance(last, Undecodable):
-            observer.lag(name, (self._around.clock.now() - last.at).total_seconds())
+            observer.lag(self.desk.name, (around.clock.now() - last.at).total_seconds())
         for topic, number in Counter([out.topic for out in turns.outgoing]).items():
             observer.published(topic, number)
         if turns.dead:
-            observer.dead_lettered(name, len(turns.dead))
-        if self._around.options.log_turns:
-            for delivery in deliveries:
-                if not isinstance(delivery.event, Undecodable):
-                    event = delivery.event
-                    log.info("turn_committed", actor=name, type=event.type, event_id=str(event.id), key=event.key)
-        log.debug("batch_committed", actor=name, turns=len(deliveries), published=len(turns.outgoing))
-
-    async def _load(self, deliveries: Sequence[Delivery]) -> None:
-        """The states of their keys into the cache, under their partitions: with those they are forgotten."""
-        missing = {key: each.partition for each in deliveries if self._states.get(key := _key(each)) is None}
-        if missing:
-            stored = await self._around.bus.load(self._actor.name, missing)
-            for key, partition in missing.items():
-                self._states.put(key, self._codec.decode(partition, stored.get(key)))
-
-    def _conclude(self, work: _Work, deliveries: Sequence[Delivery]) -> None:
-        """The writes and the positions that follow from what was decided."""
-        turns = work.turns
-        for key, kept in work.touched.items():
-            if kept.value is not None or kept.version:
-                turns.states.append(StateWrite(key, kept.version + 1, kept.value))
-        ends = {delivery.partition: delivery.offset + 1 for delivery in deliveries}
-        turns.advances.extend(Advance(partition, self.positions[partition], end) for partition, end in ends.items())
-
-    # --- Turns --------------------------------------------------------------------------------------------------------
-
-    async def _decide(self, work: _Work, deliveries: Sequence[Delivery], aside: Exception | str | None) -> None:
-        """
-        Decide all in order into *work*; with *aside*, set them aside for that instead.
-
-        The hot path: no task and no log line an event, and no wait for one that asks nothing and fails nothing.
-        """
-        for delivery in deliveries:
-            event = delivery.event
-            if isinstance(event, Undecodable):
-                self._bury(work, set_aside(self._actor.name, delivery, event.reason, self._around.clock))
-                continue
-            kept = self._states.get(event.key)
-            assert kept is not None, "loaded before"
-            kept.partition = delivery.partition
-            if kept.unreadable is not None:
-                self._refuse(work, delivery, event, kept.unreadable)
-                continue
-            if not _is_news(kept, event):
-                continue
-            work.touched[event.key] = kept
-            emitted: list[Outgoing] = []
-            if kept.parked is not None:
-                await self._behind(work, kept, kept.parked, delivery, event, emitted)
-            elif aside is None:
-                await self._turn(work, kept, delivery, event, emitted)
-            else:
-                await self._fail(work, kept, delivery, event, aside, emitted)
-            work.turns.outgoing += emitted
-
-    async def _turn(self, work: _Work, kept: Kept, delivery: Delivery, event: Event, emitted: list[Outgoing]) -> None:
-        """
-        One turn.
-
-        Args:
-            emitted: what this delivery has led to so far; a delivery that ends a block leads to many turns, and what
-                they emit is numbered through.
-        """
-        turn = Turn(self._actor.name, delivery.partition, delivery.offset, event)
-        turn.outgoing = emitted
-        emitted_before, asked_before = len(emitted), len(work.turns.recorded)
-        try:
-            found: Any = self._actor.decide(turn, kept.state)
-            if isinstance(found, GeneratorType):
-                await self._drive(work, found, kept, turn)
-            else:
-                kept.state = found
-                kept.keep()
-        except Exception as error:
-            if isinstance(error, BusError) and error.retriable:
-                raise
-            del emitted[emitted_before:]
-            del work.turns.recorded[asked_before:]
-            await self._fail(work, kept, delivery, event, error, emitted)
-        else:
-            work.turns.rows += turn.rows
-            if turn.notes:
-                work.notes.append(turn)
-
-    async def _drive(self, work: _Work, asks: GeneratorType[Ask, Any, Any], kept: Kept, turn: Turn) -> None:
-        """A decider that asks: what it changed in the database is undone if its turn fails."""
-        async with AsyncExitStack() as stack:
-            answer: Rows | bytes | None = None
-            refused: QueryFailed | None = None
-            queries = 0
-            in_savepoint = False
-            while True:
-                try:
-                    ask = asks.send(answer) if refused is None else asks.throw(refused)
-                except StopIteration as end:
-                    kept.state = end.value
-                    kept.keep()
-                    return
-                answer, refused = None, None
-                if isinstance(ask, Resource):
-                    answer = await self._around.resources.get(ask.digest)
-                    continue
-                if work.transaction is None:
-                    work.transaction = await work.stack.enter_async_context(self._around.bus.transaction())
-                if not in_savepoint:
-                    await stack.enter_async_context(work.transaction.savepoint())
-                    in_savepoint = True
-                try:
-                    answer = await work.transaction.query(ask)
-                except QueryFailed as error:
-                    refused = error
-                else:
-                    work.turns.recorded.append(RecordedQuery(turn.partition, turn.offset, queries, ask, answer))
-                queries += 1
-
-    # --- Events that fail, and what waits behind them -----------------------------------------------------------------
-
-    async def _fail(
-        self,
-        work: _Work,
-        kept: Kept,
-        delivery: Delivery,
-        event: Event,
-        error: Exception | str,
-        emitted: list[Outgoing],
-    ) -> None:
-        """Set *event* aside: its state is as it was before, and its conversation hears of it, or waits for people."""
-        name = self._actor.name
-        await self._restore(kept, event.key)
-        letter = set_aside(name, delivery, error, self._around.clock, event)
-        self._bury(work, letter)
-        # To tell somebody that being told failed would go on for ever.
-        if not isinstance(event, TurnFailed):
-            if await self._around.policy(name, event) == "block":
-                kept.parked = Parked(behind=letter.id)
-            else:
-                turn = Turn(name, delivery.partition, delivery.offset, event)
-                turn.outgoing = emitted
-                if self._tells_itself:
-                    self._tell_failure(turn, self._actor.topic, event.id, letter.id, letter.reason)
-                self._tell_others(turn, event.id, letter.id, letter.reason)
-        kept.keep()
-        self._report(event, letter, error)
-
-    def _refuse(self, work: _Work, delivery: Delivery, event: Event, error: Exception) -> None:
-        """
-        The state of its key cannot be read: *event* is set aside and its conversation hears of it. The state stays as
-        it is, for people to mend; so nothing is remembered in it, and each event is set aside by itself.
-        """
-        letter = set_aside(self._actor.name, delivery, error, self._around.clock, event)
-        self._bury(work, letter)
-        work.unreadable.append(event.key)
-        if not isinstance(event, TurnFailed):
-            turn = Turn(self._actor.name, delivery.partition, delivery.offset, event)
-            self._tell_others(turn, event.id, letter.id, letter.reason)
-            work.turns.outgoing += turn.outgoing
-        self._report(event, letter, error)
-
-    def _report(self, event: Event, letter: DeadLetter, error: Exception | str) -> None:
-        log.error(
-            "event_set_aside",
-            actor=self._actor.name,
-            type=event.type,
-            event_id=str(event.id),
-            key=event.key,
-            dead_letter=str(letter.id),
-            reason=letter.reason,
-            exc_info=error if isinstance(error, Exception) else None,
-        )
-
-    async def _restore(self, kept: Kept, key: str) -> None:
-        """The state as it was before the event in hand: a decider may have changed it in place."""
-        if kept.dirty:
-            stored = None if kept.value is None else Stored(1, kept.value)
-        else:
-            stored = (await self._around.bus.load(self._actor.name, (key,))).get(key)
-        kept.state = self._codec.decode(kept.partition, stored).state
-
-    def _bury(self, work: _Work, letter: DeadLetter) -> None:
-        work.turns.dead.append(letter)
-        work.turns.outgoing.append(notice(letter))
-
-    def _tell_failure(self, turn: Turn, topic: str, failed: UUID, letter: UUID, reason: str) -> None:
-        turn.emit(
-            topic,
-            TurnFailed,
-            actor=self._actor.name,
-            failed=failed,
-            dead_letter=letter,
-            error=reason.partition(":")[0],
-        )
-
-    def _tell_others(self, turn: Turn, failed: UUID, letter: UUID, reason: str) -> None:
-        """The session hears of it, if it is not the one that failed."""
-        topic = self._around.options.failures_to
-        if topic is not None and topic != self._actor.topic:
-            self._tell_failure(turn, topic, failed, letter, reason)
-
-    async def _behind(
-        self, work: _Work, kept: Kept, parked: Parked, delivery: Delivery, event: Event, emitted: list[Outgoing]
-    ) -> None:
-        """An event of a blocked conversation: it waits too, or it is what all the others wait for."""
-        source = "" if event.origin is None else event.origin.actor
-        if source not in (redriven(parked.behind), dropped(parked.behind)):
-            self._park(work, kept, parked, delivery, event)
-            return
-        kept.parked = None
-        kept.keep()
-        waiting = list(parked.waiting)
-        if isinstance(event, TurnFailed) and source == dropped(parked.behind):
-            turn = Turn(self._actor.name, delivery.partition, delivery.offset, event)
-            turn.outgoing = emitted
-            self._tell_others(turn, event.failed, event.dead_letter, event.error)
-        if not isinstance(event, TurnFailed) or self._tells_itself:
-            await self._turn(work, kept, delivery, event, emitted)
-        while waiting and not kept.parked:
-            type_, text = waiting.pop(0)
-            next_ = codec.decode(Record(event.key, type_, text.encode()))
-            if isinstance(next_, Undecodable):
-                self._bury(work, set_aside(self._actor.name, delivery, next_.reason, self._around.clock))
-            else:
-                await self._turn(work, kept, delivery, next_, emitted)
-        if kept.parked:
-            # One of them has failed in its turn, and the rest waits behind that one.
-            kept.parked.waiting.extend(waiting)
-            kept.keep()
-
-    def _park(self, work: _Work, kept: Kept, parked: Parked, delivery: Delivery, event: Event) -> None:
-        most = self._around.options.max_parked
-        if len(parked.waiting) < most:
-            record = codec.encode(event)
-            parked.waiting.append((record.type, record.data.decode()))
-        else:
-            why = f"more than {most} events wait in this conversation"
-            self._bury(work, set_aside(self._actor.name, delivery, why, self._around.clock))
-        kept.keep()
+            observer.dead_lettered(self.desk.name, len(turns.dead))
+        for turn in work.notes:
+            for what, facts in turn.notes:
+                log.warning(what, actor=turn.actor, bot=turn.event.bot, key=turn.event.key, **facts)
+                observer.noted(what)
+        if around.options.log_turns:
+            decided = [(self.desk.name, delivery.event) for delivery in deliveries]
+            decided += [(out.topic, out.event) for out in turns.outgoing if out.event.decided]
+            for actor, event in decided:
+                if not isinstance(event, Undecodable):
+                    log.info("turn_committed", actor=actor, type=event.type, event_id=str(event.id), key=event.key)
+        log.debug("batch_committed", actor=self.desk.name, turns=len(deliveries), published=len(turns.outgoing))
 
 
 def _key(delivery: Delivery) -> str:
     event = delivery.event
     return event.record.key if isinstance(event, Undecodable) else event.key
-
-
-def _is_news(kept: Kept, event: Event) -> bool:
-    """Is *event* not a repeat? Remembers it."""
-    origin = event.origin
-    if origin is None:
-        return True
-    if isinstance(event, TurnFailed) and origin.actor.startswith(DISCARDED):
-        # Said to end a block. Where there is none, the conversation was told when the event was set aside.
-        blocked_by = None if kept.parked is None else dropped(kept.parked.behind)
-        if origin.actor != blocked_by:
-            return False
-    source = f"{origin.actor}/{origin.partition}"
-    place = (origin.offset, origin.index)
-    if place <= kept.seen.get(source, _NEVER):
-        return False
-    kept.seen[source] = place
-    return True

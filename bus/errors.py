@@ -6,6 +6,7 @@ What can go wrong on the bus.
     BusError
     ├── BusUnavailable      the database or broker cannot be reached now          (retriable)
     ├── PartitionLost       another owner has gone on with the partition          (retriable, by that owner)
+    ├── StateConflict       another owner has written a state meanwhile           (retriable)
     ├── TooLarge            an event is over the size limit
     ├── QueryFailed         a decider's query was refused by the database
     ├── SchemaMismatch      the database is older or newer than the program
@@ -16,7 +17,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["BusError", "BusUnavailable", "PartitionLost", "QueryFailed", "SchemaMismatch", "TooLarge", "UnknownTopic"]
+__all__ = [
+    "BusError",
+    "BusUnavailable",
+    "PartitionLost",
+    "QueryFailed",
+    "SchemaMismatch",
+    "StateConflict",
+    "TooLarge",
+    "UnknownTopic",
+]
 
 
 class BusError(Exception):
@@ -40,6 +50,12 @@ class PartitionLost(BusError):
         super().__init__(f"partition {partition} of {topic} has another owner")
         self.topic = topic
         self.partition = partition
+
+
+class StateConflict(BusError):
+    """A state is not at the version that it was decided on; what was decided is void, and is decided anew."""
+
+    retriable = True
 
 
 class TooLarge(BusError):

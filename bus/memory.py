@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from bus import codec
-from bus.errors import PartitionLost, QueryFailed, TooLarge, UnknownTopic
+from bus.errors import PartitionLost, QueryFailed, StateConflict, TooLarge, UnknownTopic
 from bus.protocol import (
     Batch,
     Claim,
@@ -245,8 +245,12 @@ class Disk:
             place = (turns.actor, turns.topic, advance.partition)
             if self.positions.get(place, 0) != advance.begin:
                 raise PartitionLost(turns.topic, advance.partition)
-        for write in turns.states:
-            self._write_state(turns.actor, write)
+        writes = [(turns.actor, write) for write in turns.states]
+        writes += [(actor, write) for actor, some in turns.others.items() for write in some]
+        for actor, write in writes:
+            self._check_version(actor, write)
+        for actor, write in writes:
+            self._write_state(actor, write)
         for advance in turns.advances:
             self.positions[turns.actor, turns.topic, advance.partition] = advance.end
         for row in turns.rows:
@@ -260,10 +264,13 @@ class Disk:
             self.dead.setdefault(letter.id, letter)
         self.append(records)
 
-    def _write_state(self, actor: str, write: StateWrite) -> None:
+    def _check_version(self, actor: str, write: StateWrite) -> None:
         stored = self.states.get((actor, write.key))
         before = stored.version if stored else 0
-        assert write.version == before + 1, f"{actor}/{write.key}: version {write.version} on top of {before}"
+        if write.version != before + 1:
+            raise StateConflict(f"{actor}/{write.key}: version {write.version} on top of {before}")
+
+    def _write_state(self, actor: str, write: StateWrite) -> None:
         if write.value is None:
             self.states.pop((actor, write.key), None)
         else:
@@ -498,6 +505,11 @@ class MemoryBus:
             finally:
                 if not transaction.committed:
                     self.disk.tables = before
+
+    def partitions(self, topic: str) -> int:
+        if topic not in self.disk.topics:
+            raise UnknownTopic(topic)
+        return self.disk.topics[topic].partitions
 
     async def resource(self, digest: str) -> bytes | None:
         await self.breathe()

@@ -224,12 +224,19 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Turns:
-    """What a batch of turns of one actor changes: all of it or nothing."""
+    """
+    What a batch of turns changes: all of it or nothing.
+
+    Args:
+        actor, topic: whose positions and states these are.
+        others: states of other actors, by actor, which decided in the same turns what *actor* emitted.
+    """
 
     actor: str
     topic: str
     advances: list[Advance] = field(default_factory=list)
     states: list[StateWrite] = field(default_factory=list)
+    others: dict[str, list[StateWrite]] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     recorded: list[RecordedQuery] = field(default_factory=list)
@@ -289,12 +296,17 @@ class Bus(Protocol):
 
         Raises:
             PartitionLost: a position was not where *turns* begin: another owner has gone on. Nothing was changed.
+            StateConflict: a state was not at the version before the one to write. Nothing was changed.
             BusUnavailable: it is certain that nothing was changed. (An unknown outcome is looked up, not reported.)
         """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction for turns that ask the database; without ``commit`` it is rolled back."""
+        ...
+
+    def partitions(self, topic: str) -> int:
+        """Into how many partitions *topic* is divided. Raises ``UnknownTopic``."""
         ...
 
     async def resource(self, digest: str) -> bytes | None:

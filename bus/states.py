@@ -1,9 +1,11 @@
 """
 The states of deciders as the worker keeps them: on disk with the memory of what was seen, in memory with a bound.
 
-A stored state is ``{"seen": {"actor/partition": [offset, index]}, "parked": null, "state": …}``. *seen* has, per
-origin, the place of the last event handled, so that a repeat is known without a table of ids. *parked* is what waits
-behind an event that was set aside, in conversations that must not go on without it.
+A stored state is ``{"seen": {"actor/partition": [offset, index]}, "sent": {}, "parked": null, "state": …}``. *seen*
+has, per origin, the place of the last event handled, so that a repeat is known without a table of ids. *sent* has, per
+inbox, the origin of the last event that went there through the log, so that nothing is decided before it that was
+emitted after it. *parked* is what waits behind an event that was set aside, in conversations that must not go on
+without it.
 """
 
 from __future__ import annotations
@@ -16,13 +18,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_json
 
+from bus.dead_letters import DISCARDED, dropped
 from bus.protocol import Stored
+from schemas.envelope import Event, Origin
+from schemas.failure import TurnFailed
 
 __all__ = ["Kept", "Parked", "StateCache", "StateCodec"]
 
 # What a decoded state takes in memory beyond its JSON, roughly: Python objects are several times their text.
 _MEMORY_PER_BYTE: Final = 5
 _MEMORY_PER_STATE: Final = 1000
+
+_NEVER: Final = (-1, -1)
 
 
 class Parked(BaseModel):
@@ -38,7 +45,18 @@ class Kept:
     says why this program cannot read what is stored, which then stays as it is.
     """
 
-    __slots__ = ("dirty", "parked", "partition", "seen", "size", "state", "unreadable", "value", "version")
+    __slots__ = (
+        "dirty",
+        "parked",
+        "partition",
+        "seen",
+        "sent",
+        "size",
+        "state",
+        "unreadable",
+        "value",
+        "version",
+    )
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -46,10 +64,48 @@ class Kept:
         self.size = 0
         self.state: BaseModel | None = None
         self.seen: dict[str, tuple[int, int]] = {}
+        self.sent: dict[str, tuple[str, int, int]] = {}
         self.parked: Parked | None = None
         self.value: bytes | None = None
         self.dirty = False
         self.unreadable: ValidationError | None = None
+
+    @property
+    def ordinary(self) -> bool:
+        """Nothing is in the way of deciding the next event."""
+        return self.unreadable is None and self.parked is None
+
+    def is_news(self, event: Event) -> bool:
+        """Is *event* not a repeat? Remembers it."""
+        origin = event.origin
+        if origin is None:
+            return True
+        if isinstance(event, TurnFailed) and origin.actor.startswith(DISCARDED):
+            # Said to end a block. Where there is none, the conversation was told when the event was set aside.
+            blocked_by = None if self.parked is None else dropped(self.parked.behind)
+            if origin.actor != blocked_by:
+                return False
+        source = f"{origin.actor}/{origin.partition}"
+        place = (origin.offset, origin.index)
+        if place <= self.seen.get(source, _NEVER):
+            return False
+        self.seen[source] = place
+        return True
+
+    def sends(self, topic: str, origin: Origin) -> None:
+        """Remember that an event goes to the inbox *topic* through the log."""
+        self.sent[topic] = (f"{origin.actor}/{origin.partition}", origin.offset, origin.index)
+
+    def may_pass(self, topic: str, receiver: Kept) -> bool:
+        """Has *receiver* handled all that went to its inbox *topic* through the log? If so, that is forgotten."""
+        last = self.sent.get(topic)
+        if last is None:
+            return True
+        source, offset, index = last
+        if receiver.seen.get(source, _NEVER) < (offset, index):
+            return False
+        del self.sent[topic]
+        return True
 
     def encode(self) -> bytes | None:
         """
@@ -58,10 +114,11 @@ class Kept:
         Raises whatever the state's serializer raises.
         """
         state = self.state
-        if state is None and not self.seen and self.parked is None:
+        if state is None and not self.seen and not self.sent and self.parked is None:
             return None
-        return b'{"seen":%b,"parked":%b,"state":%b}' % (
+        return b'{"seen":%b,"sent":%b,"parked":%b,"state":%b}' % (
             to_json(self.seen),
+            to_json(self.sent) if self.sent else b"{}",
             b"null" if self.parked is None else to_json(self.parked),
             b"null" if state is None else state.__pydantic_serializer__.to_json(state),
         )
@@ -85,6 +142,7 @@ class StateCodec:
     def __init__(self, state: type[BaseModel]) -> None:
         fields: dict[str, Any] = {
             "seen": (dict[str, tuple[int, int]], {}),
+            "sent": (dict[str, tuple[str, int, int]], {}),
             "parked": (Parked | None, None),
             "state": (state | None, None),
         }
@@ -101,7 +159,7 @@ class StateCodec:
                 kept.unreadable = error
                 return kept
             kept.version, kept.size = stored.version, len(stored.value)
-            kept.state, kept.seen, kept.parked = found.state, found.seen, found.parked
+            kept.state, kept.seen, kept.sent, kept.parked = found.state, found.seen, found.sent, found.parked
         return kept
 
 

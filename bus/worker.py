@@ -12,13 +12,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from random import Random, SystemRandom
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import structlog
 
 from bus.actor import Decider, Performer
 from bus.clock import SystemClock
 from bus.deciding import DeciderRunner
+from bus.desk import Desk, Desks
 from bus.ids import uuid7
 from bus.observe import SILENT, Observer
 from bus.performing import PerformerRunner
@@ -27,13 +28,13 @@ from bus.resources import ResourceCache
 from bus.stopping import Stop
 from bus.surroundings import Idle, Options, Policy, Surroundings, always_skip
 from bus.timers import TimerService
-from schemas.topics import SCHEDULE, TOPICS
+from schemas.topics import SCHEDULE
 
 __all__ = ["Options", "run_worker"]
 
 log = structlog.get_logger(__name__)
 
-_PARTITIONS: Final = {topic.name: topic.partitions for topic in TOPICS}
+Run = Coroutine[Any, Any, None]
 
 
 async def run_worker(
@@ -87,23 +88,30 @@ async def run_worker(
         async with drain:
             with stop.calls(begin_drain):
                 async with asyncio.TaskGroup() as group:
-                    for actor in actors:
-                        for run in _runs(around, actor):
-                            group.create_task(run, name=actor.name)
+                    for name, run in _runs(around, actors):
+                        group.create_task(run, name=name)
     except TimeoutError:
         if not drain.expired():
             raise
         log.warning("drain_overrun", drain_s=options.drain_s)
 
 
-def _runs(around: Surroundings, actor: Decider[Any] | Performer) -> list[Coroutine[Any, Any, None]]:
-    """What runs for *actor*. Beside the actor of timers, whichever that is, there is the service that calls it."""
-    if not hasattr(actor, "decide"):
-        return [PerformerRunner(around, actor).run()]
-    decider = cast("Decider[Any]", actor)
-    if decider.topic == SCHEDULE:
-        timers = TimerService(around)
-        return [DeciderRunner(around, decider, listener=timers).run(), timers.run()]
-    # Several members of the group, which share the partitions: while the batch of one is committed, another decides.
-    lanes = min(around.options.lanes, _PARTITIONS.get(decider.topic, 1))
-    return [DeciderRunner(around, decider, lanes=lanes).run() for _ in range(lanes)]
+def _runs(around: Surroundings, actors: Sequence[Decider[Any] | Performer]) -> list[tuple[str, Run]]:
+    """What runs for *actors*, with names. Beside the actor of timers there is the service that calls it."""
+    runs: list[tuple[str, Run]] = []
+    desks = Desks()
+    for actor in actors:
+        if not hasattr(actor, "decide"):
+            runs.append((actor.name, PerformerRunner(around, actor).run()))
+            continue
+        decider = cast("Decider[Any]", actor)
+        timers = TimerService(around) if actor.topic == SCHEDULE else None
+        if timers is not None:
+            runs.append(("timers", timers.run()))
+        # Several members of the group share the partitions: while the batch of one is committed, another decides.
+        lanes = 1 if timers is not None else min(around.options.lanes, around.bus.partitions(actor.topic))
+        for _ in range(lanes):
+            desk = Desk(around, decider, timers, lanes=lanes)
+            desks.add(desk)
+            runs.append((actor.name, DeciderRunner(around, desk, desks).run()))
+    return runs

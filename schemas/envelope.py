@@ -18,7 +18,7 @@ class Value(BaseModel):
 
 class Origin(NamedTuple):
     """
-    Where a decider-made event comes from: the event it was decided on, and its place among what was decided.
+    Where a decider-made event comes from: the delivery it was decided with, and its place among what was decided.
 
     For one (actor, partition) the pair (offset, index) only grows, so a receiver that keeps the last one it has seen
     knows a repeat without a table of ids.
@@ -50,7 +50,21 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     ENVELOPE: ClassVar[frozenset[str]] = frozenset(
-        {"id", "type", "at", "tenant", "bot", "bot_version", "key", "cause", "turn", "reply_to", "trace", "origin"}
+        {
+            "id",
+            "type",
+            "at",
+            "tenant",
+            "bot",
+            "bot_version",
+            "key",
+            "cause",
+            "turn",
+            "reply_to",
+            "trace",
+            "origin",
+            "decided",
+        }
     )
 
     type: str
@@ -65,3 +79,11 @@ class Event(BaseModel):
     reply_to: str | None = Field(default=None, description="the inbox that wants the answer")
     trace: str | None = Field(default=None, description="W3C traceparent")
     origin: Origin | None = Field(default=None, description="set on what a decider emits")
+    decided: bool = Field(
+        default=False,
+        description="its inbox's actor has decided it already, in the transaction of its cause and right after it",
+    )
+
+    def mark_decided(self) -> None:
+        """Set ``decided``, before anybody else has seen the event."""
+        object.__setattr__(self, "decided", True)

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["BASIC", "CHANNEL_WEB", "DEAD", "SCHEDULE", "SESSION", "TOPICS", "Topic", "partition_of"]
+__all__ = ["BASIC", "CHANNEL_WEB", "DEAD", "INBOXES", "SCHEDULE", "SESSION", "TOPICS", "Topic", "partition_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(CHANNEL_WEB, 64, "what web clients are shown; a partition is the slot of one edge process"),
     Topic(DEAD, 1, "notices of what was set aside"),
 )
+
+INBOXES: Final = frozenset({SESSION, BASIC, SCHEDULE})
+"""Each read by the decider of that name: what one emits to another may be decided in the same transaction."""
 
 
 def partition_of(key: str, partitions: int) -> int:

@@ -190,6 +190,10 @@ class KafkaBus:
         async with self.store.transaction() as inner:
             yield _KafkaTransaction(inner, self._outbox)
 
+    def partitions(self, topic: str) -> int:
+        """As ``Bus.partitions``."""
+        return self._topics.find(topic)[1]
+
     async def resource(self, digest: str) -> bytes | None:
         """As ``Bus.resource``."""
         return await self.store.resource(digest)

@@ -100,6 +100,10 @@ class PostgresBus:
         async with self.store.transaction() as inner:
             yield _Transaction(inner)
 
+    def partitions(self, topic: str) -> int:
+        """As ``Bus.partitions``."""
+        return self.log.topics.find(topic)[1]
+
     async def resource(self, digest: str) -> bytes | None:
         """As ``Bus.resource``."""
         return await self.store.resource(digest)

@@ -19,12 +19,12 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from bus.codec import encode
-from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, TooLarge
+from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, StateConflict, TooLarge
 from bus.postgres.database import FREE_PLANS, OWN_PLANS, Connection, Database, mapped
 from bus.postgres.log import Log, Parcel, Topics, array_of_ints, end_session
 from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
 from bus.postgres.sweep import Superseded
-from bus.protocol import Advance, DeadLetter, Query, Record, RecordedQuery, Rows, Stored, Turns
+from bus.protocol import Advance, DeadLetter, Query, Record, RecordedQuery, Rows, StateWrite, Stored, Turns
 from schemas.topics import partition_of
 
 __all__ = ["Kept", "Store", "StoreTransaction"]
@@ -41,6 +41,7 @@ _NOT_ITS_FAULT: Final = (
 )
 
 _LOAD: Final = sql("states.load")
+_NO_TOPIC: Final = 0  # of states that are written without a position
 # What the parts of a commit take: their parameters are numbered from 1, and shifted to where they stand.
 _APPLY: Final = (
     "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
@@ -207,14 +208,16 @@ class Store:
     def _prepare(self, group: Sequence[Turns]) -> _Pending:
         batch = uuid4()
         arguments: list[Any] = []
-        by_actor: dict[tuple[str, int], list[Turns]] = {}
+        by_actor: dict[tuple[str, int], tuple[list[Advance], list[StateWrite]]] = {}
         for turns in group:
-            by_actor.setdefault((turns.actor, self._topics.find(turns.topic)[0]), []).append(turns)
+            advances, states = by_actor.setdefault((turns.actor, self._topics.find(turns.topic)[0]), ([], []))
+            advances += turns.advances
+            states += turns.states
+            for actor, written in turns.others.items():
+                by_actor.setdefault((actor, _NO_TOPIC), ([], []))[1].extend(written)
         # In one order everywhere, since positions are locked as they are written.
-        for actor, topic in sorted(by_actor):
-            same = by_actor[actor, topic]
-            advances = sorted((a for turns in same for a in turns.advances), key=lambda advance: advance.partition)
-            states = [state for turns in same for state in turns.states]
+        for (actor, topic), (advances, states) in sorted(by_actor.items()):
+            advances.sort(key=lambda advance: advance.partition)
             arguments += [
                 actor,
                 topic,
@@ -300,9 +303,13 @@ class Store:
             connection.terminate()  # nobody else shall borrow it, and it can be ended for certain
             raise
         except BusError as error:
-            if isinstance(error.__cause__, asyncpg.UniqueViolationError) and not connection.is_in_transaction():
-                # A transcript's number, or a version, that is there already: by whom?
-                await self._check_owner(connection, pending)
+            cause = error.__cause__
+            if isinstance(cause, asyncpg.UniqueViolationError):
+                if not connection.is_in_transaction():
+                    # A transcript's number, or a version, that is there already: by whom?
+                    await self._check_owner(connection, pending)
+                if cause.table_name == "states":
+                    raise StateConflict(f"PostgreSQL: {cause}") from cause
             raise
 
     async def _check_owner(self, connection: Connection, pending: _Pending) -> None:
@@ -329,6 +336,8 @@ class Store:
     def _note_superseded(self, pending: _Pending) -> None:
         for turns in pending.group:
             self.superseded.wrote(turns.actor, self._topics.find(turns.topic)[0], turns.states, turns.advances)
+            for actor, states in turns.others.items():
+                self.superseded.wrote(actor, _NO_TOPIC, states, ())
 
     async def _look_up(self, pending: _Pending) -> list[Kept]:
         """

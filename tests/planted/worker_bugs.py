@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-from bus import deciding
 from bus.deciding import DeciderRunner
 from bus.memory import Disk
 from bus.performing import PerformerRunner
@@ -29,12 +28,14 @@ def position_committed_before_the_work() -> Iterator[None]:
     """The batch counts as handled before it is."""
     commit = DeciderRunner._commit
 
-    async def eager(self: DeciderRunner, deliveries: Sequence[Delivery], aside: Exception | str | None) -> None:
+    async def eager(
+        self: DeciderRunner, deliveries: Sequence[Delivery], careful: bool, aside: Exception | str | None
+    ) -> None:
         ends = {delivery.partition: delivery.offset + 1 for delivery in deliveries}
         moves = [Advance(partition, self.positions[partition], end) for partition, end in ends.items()]
-        await self._around.bus.commit(Turns(self._actor.name, self._actor.topic, moves))
+        await self._around.bus.commit(Turns(self.desk.name, self.desk.topic, moves))
         self.positions.update(ends)
-        await commit(self, deliveries, aside)
+        await commit(self, deliveries, careful, aside)
 
     with patch.object(DeciderRunner, "_commit", eager):
         yield
@@ -45,7 +46,7 @@ def attempt_counted_after_the_try() -> Iterator[None]:
     """A process that dies of an event has not counted it."""
 
     async def late(self: DeciderRunner, subscription: Subscription, delivery: Delivery) -> None:
-        bus, name = self._around.bus, self._actor.name
+        bus, name = self._around.bus, self.desk.name
         await self._settle(subscription, [delivery])
         await bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset)
 
@@ -65,14 +66,14 @@ def repeat_recognised_by_offset_only() -> Iterator[None]:
         kept.seen[source] = (event.origin.offset, 0)
         return event.origin.offset > before[0]
 
-    with patch.object(deciding, "_is_news", by_offset):
+    with patch.object(Kept, "is_news", by_offset):
         yield
 
 
 @contextmanager
 def repeats_not_recognised() -> Iterator[None]:
     """Whatever comes is new."""
-    with patch.object(deciding, "_is_news", lambda kept, event: True):
+    with patch.object(Kept, "is_news", lambda kept, event: True):
         yield
 
 
@@ -106,10 +107,11 @@ def lost_partition_still_commits() -> Iterator[None]:
     def unfenced(self: Disk, turns: Turns) -> None:
         for advance in turns.advances:
             self.positions[turns.actor, turns.topic, advance.partition] = advance.begin
-        for write in turns.states:
-            stored: Any = self.states.get((turns.actor, write.key))
-            if stored is not None:
-                self.states[turns.actor, write.key] = type(stored)(write.version - 1, stored.value)
+        for actor, writes in ((turns.actor, turns.states), *turns.others.items()):
+            for write in writes:
+                stored: Any = self.states.get((actor, write.key))
+                if stored is not None:
+                    self.states[actor, write.key] = type(stored)(write.version - 1, stored.value)
         apply(self, turns)
 
     with patch.object(Disk, "apply", unfenced):
@@ -119,5 +121,5 @@ def lost_partition_still_commits() -> Iterator[None]:
 @contextmanager
 def states_kept_after_a_failed_commit() -> Iterator[None]:
     """What was decided in vain is still believed."""
-    with patch.object(DeciderRunner, "_void", lambda self, deliveries: None):
+    with patch.object(DeciderRunner, "_void", lambda self, work: None):
         yield
