@@ -39,7 +39,11 @@ S = TypeVar("S", bound=BaseModel)
 
 def derived_id(cause: UUID, name: str) -> UUID:
     """UUIDv5 (RFC 9562 section 5.5) of *name* in the namespace *cause*."""
-    number = int.from_bytes(_sha1(cause.bytes + name.encode(), usedforsecurity=False).digest()[:16], "big")
+    return _uuid5(cause.bytes, name)
+
+
+def _uuid5(namespace: bytes, name: str) -> UUID:
+    number = int.from_bytes(_sha1(namespace + name.encode(), usedforsecurity=False).digest()[:16], "big")
     return UUID(int=number & _NOT_FIXED | _VERSION_5)
 
 
@@ -60,11 +64,12 @@ class Turn:
     Args:
         partition: of the actor's topic, where the event is.
         emitted: what was emitted with the same delivery before; this turn adds to it, and is numbered on.
+        before: how much of it is not of the event in hand; without it, all of it.
         source: the delivery that this turn is decided with, as (actor, partition, offset), where that is not the event
             in hand: an event that was emitted a moment ago and is decided in the transaction of its cause.
     """
 
-    __slots__ = ("_before", "actor", "event", "notes", "outgoing", "partition", "rows", "source")
+    __slots__ = ("_before", "_namespace", "actor", "event", "notes", "outgoing", "partition", "rows", "source")
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class Turn:
         event: Event,
         *,
         emitted: list[Outgoing] | None = None,
+        before: int | None = None,
         source: tuple[str, int, int] | None = None,
     ) -> None:
         self.actor = actor
@@ -82,7 +88,8 @@ class Turn:
         self.source = source or (actor, partition, offset)
         self.outgoing: list[Outgoing] = [] if emitted is None else emitted
         # Ids count what was emitted on this event alone, so that they are the same whatever it was decided with.
-        self._before = sum(out.event.cause != event.id for out in emitted) if emitted else 0
+        self._before = len(self.outgoing) if before is None else before
+        self._namespace = event.id.bytes
         self.rows: list[Row] = []
         self.notes: list[tuple[str, dict[str, Any]]] = []
 
@@ -107,7 +114,7 @@ class Turn:
         cause = self.event
         index = len(self.outgoing)
         made = event(
-            id=derived_id(cause.id, f"{self.actor}/{index - self._before}") if event_id is None else event_id,
+            id=_uuid5(self._namespace, f"{self.actor}/{index - self._before}") if event_id is None else event_id,
             at=cause.at,
             tenant=cause.tenant,
             bot=cause.bot if bot is None else bot,
@@ -139,7 +146,7 @@ class Turn:
 
     def new_id(self, name: str) -> UUID:
         """An id that is the same whenever this turn is repeated; *name* tells it from others of the turn."""
-        return derived_id(self.event.id, f"{self.actor}:{name}")
+        return _uuid5(self._namespace, f"{self.actor}:{name}")
 
 
 class Decider(Protocol[S]):

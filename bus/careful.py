@@ -26,7 +26,6 @@ from bus.work import Work
 from schemas.catalog import TOPIC_EVENTS
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
-from schemas.topics import INBOXES
 
 __all__ = ["CarefulPass"]
 
@@ -84,14 +83,15 @@ class CarefulPass:
                 they emit is numbered through.
         """
         work = self._work
-        turn = Turn(self._desk.name, delivery.partition, delivery.offset, event, emitted=emitted)
+        others = sum(out.event.cause != event.id for out in emitted)
+        turn = Turn(self._desk.name, delivery.partition, delivery.offset, event, emitted=emitted, before=others)
         emitted_before, asked_before = len(emitted), len(work.turns.recorded)
         try:
             found: Any = self._actor.decide(turn, kept.state)
             if isinstance(found, GeneratorType):
                 await self._drive(found, kept, turn)
             else:
-                self._keep(kept, found, emitted[emitted_before:])
+                self._keep(kept, event.key, found, emitted[emitted_before:])
         except Exception as error:
             if isinstance(error, BusError) and error.retriable:
                 raise
@@ -103,11 +103,9 @@ class CarefulPass:
             work.take(turn)
 
     @staticmethod
-    def _keep(kept: Kept, state: Any, emitted: Sequence[Outgoing]) -> None:
+    def _keep(kept: Kept, key: str, state: Any, emitted: Sequence[Outgoing]) -> None:
         kept.state = state
-        for out in emitted:
-            if out.partition is None and out.topic in INBOXES and out.event.origin is not None:
-                kept.sends(out.topic, out.event.origin)
+        kept.sends(key, emitted)
         kept.keep()
 
     async def _drive(self, asks: GeneratorType[Ask, Any, Any], kept: Kept, turn: Turn) -> None:
@@ -123,7 +121,7 @@ class CarefulPass:
                 try:
                     ask = asks.send(answer) if refused is None else asks.throw(refused)
                 except StopIteration as end:
-                    self._keep(kept, end.value, turn.outgoing[emitted_before:])
+                    self._keep(kept, turn.event.key, end.value, turn.outgoing[emitted_before:])
                     return
                 answer, refused = None, None
                 if isinstance(ask, Resource):
@@ -161,6 +159,7 @@ class CarefulPass:
                 if self._tells_itself:
                     self._tell_failure(turn, self._desk.topic, event.id, letter.id, letter.reason)
                 self._tell_others(turn, event.id, letter.id, letter.reason)
+                kept.sends(event.key, emitted)
         kept.keep()
         self._report(event, letter, error)
 
@@ -232,6 +231,8 @@ class CarefulPass:
         if isinstance(event, TurnFailed) and source == dropped(parked.behind):
             turn = Turn(self._desk.name, delivery.partition, delivery.offset, event, emitted=emitted)
             self._tell_others(turn, event.failed, event.dead_letter, event.error)
+            kept.sends(event.key, emitted)
+            kept.keep()
         if not isinstance(event, TurnFailed) or self._tells_itself:
             await self._turn(kept, delivery, event, emitted)
         while waiting and not kept.parked:

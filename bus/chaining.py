@@ -122,13 +122,13 @@ class _Chain:
 
     async def follow(self, sender: Kept, turn: Turn) -> None:
         """Decide what *turn* emitted, and what follows from that, as far as it can be decided here."""
-        emitted, source = turn.outgoing, turn.source
+        emitted, source, key = turn.outgoing, turn.source, turn.event.key
         senders = [sender] * len(emitted)
         for index, out in enumerate(emitted):  # it grows while we walk
             topic = out.topic
-            if out.partition is not None or topic not in INBOXES:
-                continue
             event, sender = out.event, senders[index]
+            if topic not in INBOXES or event.key != key:
+                continue
             place = await self._place(sender, out) if index < _MOST_EMITTED else None
             if place is not None:
                 desk, receiver = place
@@ -141,9 +141,8 @@ class _Chain:
                 # It has asked the database and is to be asked anew, on its state as it was.
                 del emitted[before:]
                 del self._work.touched[receiver]
-                desk.states.drop((event.key,))
-            assert event.origin is not None, "emitted by a decider"
-            sender.sends(topic, event.origin)
+                desk.states.drop((key,))
+            sender.sends(key, (out,))
 
     async def _place(self, sender: Kept, out: Outgoing) -> tuple[Desk, Kept] | None:
         """Where the event can be decided now."""

@@ -22,6 +22,8 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from msgspec import Struct
+
 from schemas.envelope import Event
 
 __all__ = [
@@ -55,8 +57,11 @@ class Clock(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+# Made for every event, several times: structs cost a fifth of what frozen data classes do.
+# Nothing in them refers back to them, so the garbage collector need not look.
+
+
+class Record(Struct, frozen=True, gc=False):
     """An event as it travels: *data* is its JSON, whole; *type* and *key* stand beside it for who only passes it on."""
 
     key: str
@@ -72,8 +77,7 @@ class Undecodable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, gc=False):
     """An event and where it goes; *partition* only where the key does not decide it (an edge's slot)."""
 
     topic: str
@@ -81,8 +85,7 @@ class Outgoing:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True, gc=False):
     """An event at its place in the log. Offsets of a partition grow; they need not be dense."""
 
     topic: str
@@ -156,8 +159,7 @@ class Stored:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StateWrite:
+class StateWrite(Struct, frozen=True, gc=False):
     """The state of (actor, key) from *version* on; ``value=None`` deletes it."""
 
     key: str
@@ -165,8 +167,7 @@ class StateWrite:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(Struct, frozen=True, gc=False):
     """The position of a partition moves from *begin* to *end* (first offset not handled), if it still is at *begin*."""
 
     partition: int
@@ -174,8 +175,7 @@ class Advance:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True, gc=False):
     """One execution of a named statement (``bus/postgres/sql/``); rows of one statement are written as one batch."""
 
     statement: str

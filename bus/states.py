@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import to_json
 
 from bus.dead_letters import DISCARDED, dropped
-from bus.protocol import Stored
-from schemas.envelope import Event, Origin
+from bus.protocol import Outgoing, Stored
+from schemas.envelope import Event
 from schemas.failure import TurnFailed
+from schemas.topics import INBOXES
 
 __all__ = ["Kept", "Parked", "StateCache", "StateCodec"]
 
@@ -92,9 +93,12 @@ class Kept:
         self.seen[source] = place
         return True
 
-    def sends(self, topic: str, origin: Origin) -> None:
-        """Remember that an event goes to the inbox *topic* through the log."""
-        self.sent[topic] = (f"{origin.actor}/{origin.partition}", origin.offset, origin.index)
+    def sends(self, key: str, emitted: Iterable[Outgoing]) -> None:
+        """Remember which of these go to an inbox through the log, for the same *key*; others always do."""
+        for out in emitted:
+            origin = out.event.origin
+            if out.topic in INBOXES and out.event.key == key and origin is not None:
+                self.sent[out.topic] = (f"{origin.actor}/{origin.partition}", origin.offset, origin.index)
 
     def may_pass(self, topic: str, receiver: Kept) -> bool:
         """Has *receiver* handled all that went to its inbox *topic* through the log? If so, that is forgotten."""
