@@ -13,7 +13,7 @@ from bus.memory import Disk, MemoryBus, MemorySubscription
 from bus.protocol import Batch, Outgoing, Turns
 from bus.worker import Options, run_worker
 from tests.planted import worker_bugs as bugs
-from tests.simulation.crew import Counter, deaths_until_it_lives, said, shown, to_session
+from tests.simulation.crew import Counter, Echo, Host, deaths_until_it_lives, said, shown, to_session
 from tests.simulation.faults import Faults
 from tests.simulation.office import Model, Office
 from tests.simulation.test_simulation import PAUSES, actors, chatter, chattered, expected, talk
@@ -122,6 +122,21 @@ def failed_commits() -> None:
     run(0, scenario())
 
 
+def order_of_emission() -> None:
+    """An answer is worked on after the one before it, however they travel."""
+
+    async def scenario() -> None:
+        disk = Disk()
+        await MemoryBus(disk).publish(to_session(said("a", "one", 1)))
+        await run_worker(MemoryBus(disk), [Host()], until_idle=True)
+        await MemoryBus(disk).publish(to_session(said("a", "two", 2)))
+        await run_worker(MemoryBus(disk), [Host(), Echo()], until_idle=True)
+        spoken = [line.split(" ", 1)[1] for line in shown(disk, "a")]
+        assert [text for text in spoken if text[0].isdigit()] == ["1 one", "2 one", "3 two", "4 two"]
+
+    run(0, scenario())
+
+
 CASES: list[tuple[Plant, Callable[[], None]]] = [
     (bugs.position_committed_before_the_work, conversations),
     (bugs.repeat_recognised_by_offset_only, conversations),
@@ -131,6 +146,7 @@ CASES: list[tuple[Plant, Callable[[], None]]] = [
     (bugs.unbounded_mailbox, bounded_intake),
     (bugs.cancelled_error_swallowed, cancelling),
     (bugs.states_kept_after_a_failed_commit, failed_commits),
+    (bugs.decided_before_what_was_emitted_before, order_of_emission),
 ]
 
 

@@ -123,3 +123,10 @@ def states_kept_after_a_failed_commit() -> Iterator[None]:
     """What was decided in vain is still believed."""
     with patch.object(DeciderRunner, "_void", lambda self, work: None):
         yield
+
+
+@contextmanager
+def decided_before_what_was_emitted_before() -> Iterator[None]:
+    """What is decided at once overtakes what is still on its way through the log."""
+    with patch.object(Kept, "may_pass", lambda self, topic, receiver: True):
+        yield

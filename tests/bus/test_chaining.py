@@ -1,0 +1,223 @@
+"""What a turn emits to another decider of the process is decided with it; the log and the order are as without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from bus.actor import Decider, Turn
+from bus.memory import Disk, MemoryBus, Tables
+from bus.protocol import Query, Rows, StateWrite, Turns
+from bus.worker import run_worker
+from schemas.dialog import AnswerGiven
+from schemas.envelope import Event
+from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
+from tests.simulation.crew import Echo, Echoed, Host, Hosted, decoded, said, shown, stored, to_session
+from tests.simulation.virtual import virtual_time
+
+ANSWERED = ["1 one", "2 1 one", "3 2 one"]
+
+
+class Counting(MemoryBus):
+    """Keeps what was committed."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(disk)
+        self.commits: list[Turns] = []
+
+    async def commit(self, turns: Turns) -> None:
+        await super().commit(turns)
+        self.commits.append(turns)
+
+
+def ids(disk: Disk) -> dict[str, list[UUID]]:
+    return {topic: [event.id for event in decoded(disk, topic)] for topic in (SESSION, BASIC, CHANNEL_WEB)}
+
+
+def decided(disk: Disk, topic: str) -> list[bool]:
+    return [event.decided for event in decoded(disk, topic)]
+
+
+async def talk(bus: MemoryBus, *actors: Decider[Any], say: str = "one", number: int = 1) -> None:
+    await bus.publish(to_session(said("a", say, number)))
+    await run_worker(bus, actors, until_idle=True)
+
+
+@virtual_time
+async def test_a_message_and_all_that_follows_is_one_commit() -> None:
+    disk = Disk()
+    bus = Counting(disk)
+    await talk(bus, Host(), Echo())
+    assert shown(disk, "a") == ANSWERED
+    assert decided(disk, BASIC) == [True]
+    assert decided(disk, SESSION) == [False, True, True]
+    working = [turns for turns in bus.commits if turns.states or turns.outgoing]
+    assert len(working) == 1
+    assert set(working[0].others) == {BASIC}
+    assert stored(disk, "a", BASIC) == {"count": 2}
+
+
+@virtual_time
+async def test_what_was_decided_already_is_passed_over_for_good() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host(), Echo())
+    before = ids(disk)
+    for topic, actor in ((SESSION, SESSION), (BASIC, BASIC)):
+        partition = partition_of("a", disk.topics[topic].partitions)
+        assert disk.positions[actor, topic, partition] == disk.end_of(topic, partition)
+    disk.positions.clear()  # as if it had been forgotten how far they were
+    disk.states.pop((SESSION, "a"))
+    await run_worker(MemoryBus(disk), [Echo()], until_idle=True)
+    assert ids(disk) == before
+
+
+@virtual_time
+async def test_events_are_the_same_whether_they_travel_or_not() -> None:
+    together, apart = Disk(), Disk()
+    await talk(MemoryBus(together), Host(), Echo())
+    await talk(MemoryBus(apart), Host())
+    assert decided(apart, BASIC) == [False]
+    await run_worker(MemoryBus(apart), [Echo()], until_idle=True)
+    await run_worker(MemoryBus(apart), [Host()], until_idle=True)
+    assert decided(apart, SESSION) == [False] * 3
+    assert shown(apart, "a") == ANSWERED
+    assert ids(apart) == ids(together)
+
+
+@virtual_time
+async def test_nothing_is_decided_before_what_was_emitted_before() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host())  # there is nobody else yet: what it emits goes through the log
+    await talk(MemoryBus(disk), Host(), Echo(), say="two", number=2)
+    spoken = [line.split(" ", 1)[1] for line in shown(disk, "a")]
+    assert [text for text in spoken if text[0].isdigit()] == ["1 one", "2 one", "3 two", "4 two"]
+
+
+class Failing(Echo):
+    """Spoils its state and fails when it hears 'fail'."""
+
+    def decide(self, turn: Turn, state: Echoed | None) -> Echoed:
+        state = super().decide(turn, state)
+        if isinstance(turn.event, AnswerGiven) and turn.event.text == "fail":
+            state.count = 1000
+            raise ValueError("asked to fail")
+        return state
+
+
+@virtual_time
+async def test_a_receiver_that_fails_takes_nobody_with_it() -> None:
+    disk = Disk()
+    await MemoryBus(disk).publish(to_session(said("b", "good", 1)))
+    await talk(MemoryBus(disk), Host(), Failing(), say="fail")
+    assert shown(disk, "a") == ["1 fail"]
+    assert shown(disk, "b") == ["1 good", "2 1 good", "3 2 good"]
+    (letter,) = disk.dead.values()
+    assert (letter.group, letter.topic) == (BASIC, BASIC)
+    assert stored(disk, "a", BASIC) == {"count": 0}
+    await talk(MemoryBus(disk), Host(), Failing(), number=2)
+    assert shown(disk, "a") == ["1 fail", "2 one", "3 1 one", "4 2 one"]
+
+
+class Asking:
+    """Answers with what the database says."""
+
+    name = topic = BASIC
+    state = Echoed
+
+    def decide(self, turn: Turn, state: Echoed | None) -> Generator[Query, Rows, Echoed]:
+        state = state or Echoed()
+        state.count += 100  # in place, before it asks: a second try must not see it
+        rows = yield Query("one")
+        turn.event = _with_text(turn.event, f"{rows[0]['value']}")
+        return Echo().decide(turn, state)
+
+
+def _with_text(event: Event, text: str) -> Event:
+    assert isinstance(event, AnswerGiven)
+    return AnswerGiven(
+        id=event.id,
+        at=event.at,
+        bot=event.bot,
+        bot_version=event.bot_version,
+        key=event.key,
+        run=event.run,
+        text=text,
+        reply_to=event.reply_to,
+    )
+
+
+def _one(_tables: Tables, _values: tuple[Any, ...]) -> Rows:
+    return [{"value": 1}]
+
+
+@virtual_time
+async def test_a_receiver_that_asks_the_database_is_asked_in_its_own_time() -> None:
+    disk = Disk(statements={"one": _one})
+    await talk(MemoryBus(disk), Host(), Asking())
+    assert shown(disk, "a") == ["1 one", "2 101 1", "3 102 1"]
+    assert len(disk.recorded) == 1
+    await talk(MemoryBus(disk), Host(), Asking(), say="two", number=2)
+    assert shown(disk, "a")[3:] == ["4 two", "5 203 1", "6 204 1"]
+
+
+class Chatterbox:
+    """Keeps the session busy: each answer leads to another question, *rounds* times."""
+
+    name = topic = SESSION
+    state = Hosted
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+
+    def decide(self, turn: Turn, state: Hosted | None) -> Hosted:
+        state = state or Hosted()
+        if state.seq < self._rounds:
+            state.seq += 1
+            turn.emit(BASIC, AnswerGiven, run=turn.new_id("run"), text="again", reply_to=SESSION)
+        return state
+
+
+@virtual_time
+async def test_actors_that_keep_each_other_busy_hold_up_nobody() -> None:
+    disk = Disk()
+    bus = Counting(disk)
+    await bus.publish(to_session(said("a", "go", 1)))
+    await run_worker(bus, [Chatterbox(300), Echo()], until_idle=True)
+    assert stored(disk, "a")["seq"] == 300
+    assert stored(disk, "a", BASIC)["count"] == 600
+    assert len(bus.commits[0].outgoing) <= 2 * 64
+
+
+@virtual_time
+async def test_a_state_that_somebody_else_has_written_is_read_again() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host(), Echo())
+
+    class Overtaken(Counting):
+        """Another owner writes between the decision and its commit, once."""
+
+        async def commit(self, turns: Turns) -> None:
+            if turns.others and not self.commits:
+                self.commits.append(turns)
+                value = disk.states[BASIC, "a"].value.replace(b'"count":2', b'"count":7')
+                disk.apply(Turns(BASIC, BASIC, states=[StateWrite("a", 2, value)]))
+            await super().commit(turns)
+
+    await talk(Overtaken(disk), Host(), Echo(), say="two", number=2)
+    assert shown(disk, "a")[3:] == ["4 two", "5 8 two", "6 9 two"]
+
+
+@pytest.mark.parametrize("actors", [lambda: [Host(), Echo()], lambda: [Echo(), Host()]])
+@virtual_time
+async def test_whoever_begins_first(actors: Callable[[], list[Decider[Any]]]) -> None:
+    disk = Disk()
+    for number in range(1, 20):
+        await talk(MemoryBus(disk), *actors(), say=f"{number}", number=number)
+    assert [line.split(" ", 1)[1] for line in shown(disk, "a")] == [
+        text
+        for number in range(1, 20)
+        for text in (f"{number}", f"{2 * number - 1} {number}", f"{2 * number} {number}")
+    ]
