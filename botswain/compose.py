@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -25,6 +26,7 @@ from schemas.envelope import Event
 from schemas.package import BotPackage
 
 __all__ = [
+    "calm_garbage_collector",
     "limits_of",
     "listening",
     "make_actors",
@@ -69,6 +71,16 @@ def policy_of(bus: Bus) -> Policy:
         return "block" if said == "block" else "skip"
 
     return policy
+
+
+def calm_garbage_collector() -> None:
+    """
+    For when all is loaded. What is there by now stays, and is looked at no more; and since nearly all that a turn makes
+    goes by reference counts, the collector need not come after every 700 new objects: it took a tenth of a turn.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 # --- HTTP ------------------------------------------------------------------------------------------------------------

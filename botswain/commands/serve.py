@@ -108,6 +108,7 @@ async def _up(settings: Settings) -> None:
     from botswain.checking import check_package
     from botswain.compose import (
         background,
+        calm_garbage_collector,
         listening,
         make_actors,
         policy_of,
@@ -140,6 +141,7 @@ async def _up(settings: Settings) -> None:
             def ready() -> None:
                 broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
                 show(_greeting(address, settings, sorted(workshop.drafts), broken))
+                calm_garbage_collector()
 
             async with AsyncExitStack() as stack:
                 if settings.watch:
@@ -163,7 +165,7 @@ async def _up(settings: Settings) -> None:
 async def _edge(settings: Settings) -> None:
     from prometheus_client import CollectorRegistry
 
-    from botswain.compose import listening, serve_http
+    from botswain.compose import calm_garbage_collector, listening, serve_http
     from botswain.installation import open_installation, open_store
     from bus.stopping import stop_signals
 
@@ -174,12 +176,17 @@ async def _edge(settings: Settings) -> None:
             open_installation(settings, store) as installation,
         ):
             app = await _app(settings, installation, store, CollectorRegistry(), stopping)
-            await serve_http(app, listener, settings, stopping, lambda: show(f"The web chat is at {address}"))
+
+            def ready() -> None:
+                show(f"The web chat is at {address}")
+                calm_garbage_collector()
+
+            await serve_http(app, listener, settings, stopping, ready)
     log.info("stopped")
 
 
 async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
-    from botswain.compose import make_actors, policy_of, worker_options
+    from botswain.compose import calm_garbage_collector, make_actors, policy_of, worker_options
     from botswain.installation import open_installation, open_store
     from bus.stopping import stop_signals
     from bus.worker import run_worker
@@ -191,6 +198,7 @@ async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
         open_installation(settings, store) as installation,
     ):
         show(f"Working: {', '.join(actor.name for actor in actors)}")
+        calm_garbage_collector()
         await run_worker(
             installation.bus,
             actors,
