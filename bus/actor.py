@@ -6,7 +6,7 @@ follows. The same event on the same state gives the same answer, byte for byte, 
 
     class Greeter:
         name = topic = "greeter"
-        state = Greeted  # a pydantic model
+        state = Greeted  # a msgspec.Struct
 
         def decide(self, turn: Turn, state: Greeted | None) -> Greeted | None:
             count = (state.count if state else 0) + 1
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from msgspec import Struct
 
 from bus.protocol import Outgoing, Query, Row, Rows
 from schemas.envelope import Event, Origin
@@ -30,7 +30,7 @@ from schemas.envelope import Event, Origin
 __all__ = ["Ask", "Decider", "Job", "Performer", "Resource", "Turn", "derived_id"]
 
 E = TypeVar("E", bound=Event)
-S = TypeVar("S", bound=BaseModel)
+S = TypeVar("S", bound=Struct)
 
 
 def derived_id(cause: UUID, name: str) -> UUID:

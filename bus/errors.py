@@ -7,6 +7,7 @@ What can go wrong on the bus.
     ├── BusUnavailable      the database or broker cannot be reached now          (retriable)
     ├── PartitionLost       another owner has gone on with the partition          (retriable, by that owner)
     ├── TooLarge            an event is over the size limit
+    ├── NotEncodable        something in an event cannot be JSON
     ├── QueryFailed         a decider's query was refused by the database
     ├── SchemaMismatch      the database is older or newer than the program
     └── UnknownTopic        nobody declared the topic
@@ -16,7 +17,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["BusError", "BusUnavailable", "PartitionLost", "QueryFailed", "SchemaMismatch", "TooLarge", "UnknownTopic"]
+__all__ = [
+    "BusError",
+    "BusUnavailable",
+    "NotEncodable",
+    "PartitionLost",
+    "QueryFailed",
+    "SchemaMismatch",
+    "TooLarge",
+    "UnknownTopic",
+]
 
 
 class BusError(Exception):
@@ -49,6 +59,13 @@ class TooLarge(BusError):
         super().__init__(f"{type_} takes {size} bytes, the limit is {limit}")
         self.size = size
         self.limit = limit
+
+
+class NotEncodable(BusError):
+    """Something in an event cannot be JSON: half of a surrogate pair, an object that is no value."""
+
+    def __init__(self, type_: str, error: Exception) -> None:
+        super().__init__(f"{type_} cannot be written: {type(error).__name__}: {error}")
 
 
 class QueryFailed(BusError):

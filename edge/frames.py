@@ -99,8 +99,8 @@ def ack(client_id: str, seq: int) -> str:
 
 
 def message(entry: Message) -> str:
-    """An entry of the transcript. The model's fields are the frame's."""
-    return '{"type":"message",' + entry.__pydantic_serializer__.to_json(entry).decode()[1:]
+    """An entry of the transcript. Its fields are the frame's."""
+    return '{"type":"message",' + entry.to_json().decode()[1:]
 
 
 def delta(event: MessageDelta) -> str:
