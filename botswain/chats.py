@@ -29,6 +29,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
 from botswain.errors import Problem
 from botswain.rehearsal import Heard, Rehearsal
 from schemas.package import BotPackage
@@ -229,7 +231,7 @@ class Played:
 
 def play(chat: Chat, package: BotPackage, rehearse: Callable[[BotPackage, datetime], Rehearsal]) -> Played:
     """Hold the conversations of *chat* with the bot, up to the first difference."""
-    bot = package.model_copy(update={"config": package.config | chat.config})
+    bot = replace(package, config=package.config | chat.config)
     rehearsal = rehearse(bot, chat.now)
     played = Played(chat)
     expected: list[Expect] = []

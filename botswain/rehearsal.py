@@ -16,6 +16,8 @@ from types import GeneratorType
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from actors.basic import BasicActor
 from actors.basic.limits import Limits
 from actors.session import SessionActor
@@ -188,7 +190,7 @@ class Rehearsal:
     def _turn(self, actor: Decider[Any], offset: int, event: Event) -> None:
         key = (actor.name, event.key)
         stored = self._states.get(key)
-        state = None if stored is None else actor.state.model_validate_json(stored)
+        state = None if stored is None else msgspec.json.decode(stored, type=actor.state)
         self._count += 1
         turn = Turn(actor.name, 0, self._count * MAX_EVENTS + offset, event)
         found: Any = actor.decide(turn, state)
@@ -209,7 +211,7 @@ class Rehearsal:
         if found is None:
             self._states.pop(key, None)
         else:
-            self._states[key] = found.model_dump_json().encode()
+            self._states[key] = msgspec.json.encode(found)
         self._events.extend(turn.outgoing)
 
     def _resource(self, ask: Resource) -> bytes | None:

@@ -6,7 +6,7 @@ follows. The same event on the same state gives the same answer, byte for byte, 
 
     class Greeter:
         name = topic = "greeter"
-        state = Greeted  # a pydantic model
+        state = Greeted  # a msgspec.Struct
 
         def decide(self, turn: Turn, state: Greeted | None) -> Greeted | None:
             count = (state.count if state else 0) + 1
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel
+from msgspec import Struct
 
 from bus.protocol import Outgoing, Query, Row, Rows
 from schemas.envelope import Event, Origin
@@ -34,7 +34,7 @@ _NOT_FIXED: Final = ~(0xF << 76 | 0x3 << 62)
 _VERSION_5: Final = 0x5 << 76 | 0x2 << 62
 
 E = TypeVar("E", bound=Event)
-S = TypeVar("S", bound=BaseModel)
+S = TypeVar("S", bound=Struct)
 
 
 def derived_id(cause: UUID, name: str) -> UUID:

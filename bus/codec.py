@@ -8,29 +8,42 @@ binary mode of the CloudEvents 1.0 Kafka binding, so that any Kafka tool can rou
 from __future__ import annotations
 
 from datetime import UTC
+from typing import Final
 
-from pydantic import ValidationError
+from msgspec.json import Decoder
 
+from bus.errors import NotEncodable
 from bus.protocol import Record, Undecodable
 from schemas.catalog import EVENTS, upcast
-from schemas.envelope import Event
+from schemas.envelope import Event, to_json
 
 __all__ = ["attributes", "decode", "encode"]
 
 
+_DECODERS: Final = {type_: Decoder(event) for type_, event in EVENTS.items()}
+
+
 def encode(event: Event) -> Record:
-    """The record of *event*. Fields that are null are left out: they are the defaults."""
-    return Record(event.key, event.type, event.__pydantic_serializer__.to_json(event, exclude_none=True))
+    """
+    The record of *event*. Fields that have their default value are left out.
+
+    Raises ``NotEncodable``. Nothing but that is found here: a value of a wrong type that can be JSON is not, and the
+    record of it is ``Undecodable``.
+    """
+    try:
+        return Record(event.key, event.type, to_json(event))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise NotEncodable(event.type, error) from error
 
 
 def decode(record: Record) -> Event | Undecodable:
     """The event of *record*, lifted to its newest version; what is none is told with the reason, never raised."""
-    known = EVENTS.get(record.type)
-    if known is None:
+    decoder = _DECODERS.get(record.type)
+    if decoder is None:
         return Undecodable(record, f"unknown type {record.type!r}")
     try:
-        return upcast(known.__pydantic_validator__.validate_json(record.data))
-    except (ValidationError, ValueError, RecursionError) as error:
+        return upcast(decoder.decode(record.data))
+    except (ValueError, RecursionError) as error:  # all that a decoder raises
         return Undecodable(record, f"{type(error).__name__}: {error}")
 
 

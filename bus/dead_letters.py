@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from bus import codec
 from bus.actor import derived_id
 from bus.errors import BusError
@@ -130,7 +132,7 @@ async def redrive(bus: Bus, letters: DeadLetters, id_: UUID) -> bool:
     event = codec.decode(letter.record)
     if isinstance(event, Undecodable):
         raise NotDecodable(event.reason)
-    again = event.model_copy(update={"origin": Origin(redriven(id_), 0, 0, 0)})
+    again = replace(event, origin=Origin(redriven(id_), 0, 0, 0))
     await bus.publish([Outgoing(letter.topic, again)])
     await letters.settle(id_, "redriven")
     return True

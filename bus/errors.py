@@ -8,6 +8,7 @@ What can go wrong on the bus.
     ├── PartitionLost       another owner has gone on with the partition          (retriable, by that owner)
     ├── StateConflict       another owner has written a state meanwhile           (retriable)
     ├── TooLarge            an event is over the size limit
+    ├── NotEncodable        something in an event cannot be JSON
     ├── QueryFailed         a decider's query was refused by the database
     ├── SchemaMismatch      the database is older or newer than the program
     └── UnknownTopic        nobody declared the topic
@@ -20,6 +21,7 @@ from typing import ClassVar
 __all__ = [
     "BusError",
     "BusUnavailable",
+    "NotEncodable",
     "PartitionLost",
     "QueryFailed",
     "SchemaMismatch",
@@ -65,6 +67,13 @@ class TooLarge(BusError):
         super().__init__(f"{type_} takes {size} bytes, the limit is {limit}")
         self.size = size
         self.limit = limit
+
+
+class NotEncodable(BusError):
+    """Something in an event cannot be JSON: half of a surrogate pair, an object that is no value."""
+
+    def __init__(self, type_: str, error: Exception) -> None:
+        super().__init__(f"{type_} cannot be written: {type(error).__name__}: {error}")
 
 
 class QueryFailed(BusError):

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from pydantic_core import to_json
+from msgspec import Meta, Struct, defstruct
+from msgspec.json import Decoder
 
 from bus.dead_letters import DISCARDED, dropped
 from bus.protocol import Outgoing, Stored
-from schemas.envelope import Event
+from schemas.envelope import Event, to_json
 from schemas.failure import TurnFailed
 from schemas.topics import INBOXES
 
@@ -33,11 +33,11 @@ _MEMORY_PER_STATE: Final = 1000
 _NEVER: Final = (-1, -1)
 
 
-class Parked(BaseModel):
+class Parked(Struct, kw_only=True):
     """Events of a key that wait, in order, until the one before them is redriven or discarded."""
 
-    behind: UUID = Field(description="the dead letter they wait for")
-    waiting: list[tuple[str, str]] = Field(default_factory=list, description="type and JSON of each event")
+    behind: Annotated[UUID, Meta(description="the dead letter they wait for")]
+    waiting: Annotated[list[tuple[str, str]], Meta(description="type and JSON of each event")] = []
 
 
 class Kept:
@@ -63,13 +63,13 @@ class Kept:
         self.partition = partition
         self.version = 0
         self.size = 0
-        self.state: BaseModel | None = None
+        self.state: Struct | None = None
         self.seen: dict[str, tuple[int, int]] = {}
         self.sent: dict[str, tuple[str, int, int]] = {}
         self.parked: Parked | None = None
         self.value: bytes | None = None
         self.dirty = False
-        self.unreadable: ValidationError | None = None
+        self.unreadable: Exception | None = None
 
     @property
     def ordinary(self) -> bool:
@@ -115,7 +115,7 @@ class Kept:
         """
         The stored form, None to store nothing. A key without a state is still stored while it must know repeats.
 
-        Raises whatever the state's serializer raises.
+        Raises as ``schemas.envelope.to_json``.
         """
         state = self.state
         if state is None and not self.seen and not self.sent and self.parked is None:
@@ -124,7 +124,7 @@ class Kept:
             to_json(self.seen),
             to_json(self.sent) if self.sent else b"{}",
             b"null" if self.parked is None else to_json(self.parked),
-            b"null" if state is None else state.__pydantic_serializer__.to_json(state),
+            b"null" if state is None else to_json(state),
         )
 
     def keep(self) -> None:
@@ -143,23 +143,26 @@ class Kept:
 class StateCodec:
     """Stored form to memory, for one class of states."""
 
-    def __init__(self, state: type[BaseModel]) -> None:
-        fields: dict[str, Any] = {
-            "seen": (dict[str, tuple[int, int]], {}),
-            "sent": (dict[str, tuple[str, int, int]], {}),
-            "parked": (Parked | None, None),
-            "state": (state | None, None),
-        }
-        quiet = ConfigDict(hide_input_in_errors=True)  # what people said is in states, and errors are logged
-        self._validator = create_model("StoredState", __config__=quiet, **fields).__pydantic_validator__
+    def __init__(self, state: type[Struct]) -> None:
+        stored = defstruct(
+            "StoredState",
+            [
+                ("seen", dict[str, tuple[int, int]], {}),
+                ("sent", dict[str, tuple[str, int, int]], {}),
+                ("parked", Parked | None, None),
+                ("state", state | None, None),
+            ],
+        )
+        # Its errors are logged, and what people said is in states: they name places and types, and no values.
+        self._decoder: Decoder[Any] = Decoder(stored)
 
     def decode(self, partition: int, stored: Stored | None) -> Kept:
         """A state that this program cannot read (a newer one wrote it, or it was damaged) is ``unreadable``."""
         kept = Kept(partition)
         if stored is not None:
             try:
-                found: Any = self._validator.validate_json(stored.value)
-            except ValidationError as error:
+                found = self._decoder.decode(stored.value)
+            except (ValueError, RecursionError) as error:  # all that a decoder raises
                 kept.unreadable = error
                 return kept
             kept.version, kept.size = stored.version, len(stored.value)

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -55,6 +55,7 @@ from schemas.conversation import (
     MessageReceived,
     Person,
 )
+from schemas.envelope import to_json
 
 __all__ = ["PREFIX", "Api"]
 
@@ -425,9 +426,8 @@ class Api:
         return min(wanted_s, self._settings.wait_max_s)
 
 
-def _json(model: BaseModel, status: int = 200) -> Response:
-    data = model.__pydantic_serializer__.to_json(model)
-    return Response(data, status, {"Cache-Control": "no-store"}, "application/json")
+def _json(result: Struct, status: int = 200) -> Response:
+    return Response(to_json(result), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _bot(face: BotFace) -> Bot:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
@@ -77,7 +78,7 @@ class Operation:
     access: Access = "public"
     status: int = 200
     body: type[BaseModel] | None = None
-    result: type[BaseModel] | None = None
+    result: type[msgspec.Struct] | None = None
     media_type: str = "application/json"
     parameters: Sequence[Parameter] = ()
     problems: Sequence[int] = ()
@@ -133,13 +134,7 @@ def integer(request: Request, name: str, default: int, least: int, most: int) ->
 
 def openapi(prefix: str, operations: Sequence[Operation], version: str) -> bytes:
     """The OpenAPI 3.1 document of *operations*, as JSON."""
-    models = {model for operation in operations for model in (operation.body, operation.result) if model}
-    ordered = sorted(models | {ProblemDetails}, key=lambda model: model.__name__)
-    refs, definitions = models_json_schema(
-        [(model, "validation" if _is_body(model, operations) else "serialization") for model in ordered],
-        ref_template="#/components/schemas/{model}",
-    )
-    schema_of: dict[Any, Any] = {model: schema for (model, _), schema in refs.items()}
+    schema_of, components = _schemas(operations)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
         paths.setdefault(prefix + operation.path, {})[operation.method.lower()] = _described(operation, schema_of)
@@ -153,7 +148,7 @@ def openapi(prefix: str, operations: Sequence[Operation], version: str) -> bytes
         },
         "paths": paths,
         "components": {
-            "schemas": definitions["$defs"],
+            "schemas": components,
             "securitySchemes": {
                 "conversation": {
                     "type": "http",
@@ -168,8 +163,21 @@ def openapi(prefix: str, operations: Sequence[Operation], version: str) -> bytes
     return json.dumps(document, indent=1).encode()
 
 
-def _is_body(model: type[BaseModel], operations: Sequence[Operation]) -> bool:
-    return any(operation.body is model for operation in operations)
+def _schemas(operations: Sequence[Operation]) -> tuple[dict[Any, Any], dict[str, Any]]:
+    """The schema of each body and result, and the components that they refer to."""
+    bodies = sorted({operation.body for operation in operations if operation.body}, key=lambda body: body.__name__)
+    results = {operation.result for operation in operations if operation.result}
+    ordered = [*sorted(results, key=lambda result: result.__name__), ProblemDetails]
+    of_bodies, definitions = models_json_schema(
+        [(body, "validation") for body in bodies], ref_template="#/components/schemas/{model}"
+    )
+    of_results, components = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for name, component in components.items():
+        if name != ProblemDetails.__name__:
+            component["required"] = list(component["properties"])  # those that have a default are written, too
+    schema_of: dict[Any, Any] = {body: of_bodies[body, "validation"] for body in bodies}
+    schema_of.update(zip(ordered, of_results, strict=True))
+    return schema_of, dict(sorted((definitions.get("$defs", {}) | components).items()))
 
 
 def _described(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from msgspec import Meta
+from pydantic import BaseModel, ConfigDict, Field
 
 from edge.frames import MAX_CLIENT_ID
 from schemas.conversation import Message
+from schemas.envelope import Moment, Value
 
 __all__ = [
     "Answer",
@@ -30,42 +33,40 @@ __all__ = [
 ]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
 class _Input(BaseModel):
+    """What clients send: it is checked field by field, and they are told of each that is wrong."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Bot(_Shape):
+class Bot(Value):
     """A bot that can be talked to."""
 
     name: str
-    version: str = Field(description="SHA-256 of the package in force")
+    version: Annotated[str, Meta(description="SHA-256 of the package in force")]
     title: str
     description: str = ""
 
 
-class BotList(_Shape):
+class BotList(Value):
     """Bots, in alphabetical order."""
 
     bots: list[Bot]
-    next: str | None = Field(default=None, description="cursor of the next page; null on the last one")
+    next: Annotated[str | None, Meta(description="cursor of the next page; null on the last one")] = None
 
 
-class Version(_Shape):
+class Version(Value):
     """A version of a bot."""
 
-    id: str = Field(description="SHA-256 of the package")
-    published_at: AwareDatetime
+    id: Annotated[str, Meta(description="SHA-256 of the package")]
+    published_at: Moment
 
 
-class VersionList(_Shape):
+class VersionList(Value):
     """The newest versions of a bot, the newest first."""
 
     versions: list[Version]
-    next: str | None = Field(default=None, description="always null: there is one page")
+    next: Annotated[str | None, Meta(description="always null: there is one page")] = None
 
 
 class NewConversation(_Input):
@@ -76,7 +77,7 @@ class NewConversation(_Input):
     wait_s: float = Field(default=0, ge=0, description="seconds to wait for the bot's first words")
 
 
-class OpenConversation(_Shape):
+class OpenConversation(Value):
     """A conversation that was opened. The token is the only key to it: keep it."""
 
     id: UUID
@@ -85,36 +86,36 @@ class OpenConversation(_Shape):
     messages: list[Message]
 
 
-class Conversation(_Shape):
+class Conversation(Value):
     """A conversation."""
 
     id: UUID
     bot: str
-    seq: int = Field(description="number of its newest message; 0 when there is none")
+    seq: Annotated[int, Meta(description="number of its newest message; 0 when there is none")]
 
 
-class ConversationRow(_Shape):
+class ConversationRow(Value):
     """A conversation, as an operator sees it."""
 
     id: UUID
     bot: str
     channel: str
-    opened_at: AwareDatetime
-    seq: int = Field(description="number of its newest message; 0 when there is none")
+    opened_at: Moment
+    seq: Annotated[int, Meta(description="number of its newest message; 0 when there is none")]
 
 
-class ConversationList(_Shape):
+class ConversationList(Value):
     """Conversations, the newest first."""
 
     conversations: list[ConversationRow]
-    next: str | None = Field(default=None, description="cursor of the next page; null on the last one")
+    next: Annotated[str | None, Meta(description="cursor of the next page; null on the last one")] = None
 
 
-class MessageList(_Shape):
+class MessageList(Value):
     """A part of a transcript, in order."""
 
     messages: list[Message]
-    next: int | None = Field(default=None, description="`after` of the next page; null on the last one")
+    next: Annotated[int | None, Meta(description="`after` of the next page; null on the last one")] = None
 
 
 class NewMessage(_Input):
@@ -130,20 +131,20 @@ class NewMessage(_Input):
     wait_s: float = Field(default=10, ge=0, description="seconds to wait for answers, at most")
 
 
-class Answer(_Shape):
+class Answer(Value):
     """What came of a message."""
 
     id: str
-    seq: int | None = Field(description="number of the message; null if that was not known in time")
-    messages: list[Message] = Field(description="what the bot answered in time")
-    complete: bool = Field(description="the bot answered and then fell silent; if false, more may follow")
+    seq: Annotated[int | None, Meta(description="number of the message; null if that was not known in time")]
+    messages: Annotated[list[Message], Meta(description="what the bot answered in time")]
+    complete: Annotated[bool, Meta(description="the bot answered and then fell silent; if false, more may follow")]
 
 
-class DeadLetterRow(_Shape):
+class DeadLetterRow(Value):
     """An event that was set aside."""
 
     id: UUID
-    at: AwareDatetime
+    at: Moment
     actor: str
     topic: str
     partition: int
@@ -157,27 +158,25 @@ class DeadLetterDetail(DeadLetterRow):
     """An event that was set aside, whole."""
 
     traceback: str
-    data: str = Field(description="the record, with what is no UTF-8 replaced")
+    data: Annotated[str, Meta(description="the record, with what is no UTF-8 replaced")]
 
 
-class DeadLetterList(_Shape):
+class DeadLetterList(Value):
     """Dead letters that wait, the oldest first."""
 
     dead_letters: list[DeadLetterRow]
-    next: str | None = Field(default=None, description="cursor of the next page; null on the last one")
+    next: Annotated[str | None, Meta(description="cursor of the next page; null on the last one")] = None
 
 
-class Issue(_Shape):
+class Issue(Value):
     """One thing that is wrong with a request."""
 
-    pointer: str = Field(description="JSON pointer into the body, or the name of a query parameter")
+    pointer: Annotated[str, Meta(description="JSON pointer into the body, or the name of a query parameter")]
     detail: str
 
 
-class ProblemDetails(_Shape):
+class ProblemDetails(Value):
     """RFC 9457."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
 
     type: str
     title: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from schemas import conversation, dialog, failure, schedule
 from schemas.envelope import Event
@@ -41,12 +41,7 @@ TOPIC_EVENTS: Final[dict[str, tuple[type[Event], ...]]] = {
 }
 
 
-def _type_of(event: type[Event]) -> str:
-    (type_,) = get_args(event.model_fields["type"].annotation)
-    return str(type_)
-
-
-EVENTS: Final[dict[str, type[Event]]] = {_type_of(event): event for events in TOPIC_EVENTS.values() for event in events}
+EVENTS: Final[dict[str, type[Event]]] = {event.type: event for events in TOPIC_EVENTS.values() for event in events}
 
 # An old version's class -> the function that makes the next version of it. Old classes stay, with their golden files.
 _LIFTS: Final[dict[type[Event], Callable[[Any], Event]]] = {}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from msgspec import Meta
+from msgspec.json import Decoder
 
-from schemas.envelope import Event, Value
+from schemas.envelope import Event, Moment, Value, to_json
 
 __all__ = [
     "Attachment",
@@ -30,11 +31,11 @@ __all__ = [
 class Person(Value):
     """Whom a conversation is with, as far as the channel tells."""
 
-    id: str = Field(description="stable within (bot, channel); for an anonymous web visitor the session id")
+    id: Annotated[str, Meta(description="stable within (bot, channel); for an anonymous web visitor the session id")]
     name: str = ""
     email: str = ""
     phone: str = ""
-    locale: str = Field(default="und", description="BCP 47 language tag; 'und' when the channel does not say")
+    locale: Annotated[str, Meta(description="BCP 47 language tag; 'und' when the channel does not say")] = "und"
 
 
 class Attachment(Value):
@@ -43,7 +44,7 @@ class Attachment(Value):
     name: str
     url: str
     mime_type: str = "application/octet-stream"
-    size: int = Field(default=0, ge=0, description="bytes; 0 when unknown")
+    size: Annotated[int, Meta(ge=0, description="bytes; 0 when unknown")] = 0
 
 
 class Suggestion(Value):
@@ -64,40 +65,49 @@ class Source(Value):
 class Message(Value):
     """One entry of a transcript, as a client sees it: the ``message`` frame of the web protocol."""
 
-    seq: int = Field(ge=1, description="place in the conversation: 1, 2, 3 … without gaps")
+    seq: Annotated[int, Meta(ge=1, description="place in the conversation: 1, 2, 3 … without gaps")]
     id: UUID
     role: Literal["user", "bot", "human"]
     text: str
     suggestions: tuple[Suggestion, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     sources: tuple[Source, ...] = ()
-    at: AwareDatetime
+    at: Moment
+
+    def to_json(self) -> bytes:
+        """The entry as it is stored and shown. Raises ``UnicodeEncodeError`` for half of a surrogate pair."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Message:
+        """Raises ``ValueError`` for what is no entry."""
+        return _MESSAGES.decode(data)
+
+
+_MESSAGES: Final = Decoder(Message)
 
 
 # --- to the session actor -------------------------------------------------------------------------------------------
 
 
-class ConversationOpened(Event):
+class ConversationOpened(Event, tag="conversation.opened.v1"):
     """A person opened a conversation, on a channel that tells; ``key`` is the new session's id."""
 
-    type: Literal["conversation.opened.v1"] = "conversation.opened.v1"
-    channel: str = Field(description="'web', 'whatsapp' …")
+    channel: Annotated[str, Meta(description="'web', 'whatsapp' …")]
     person: Person
-    slot: int | None = Field(default=None, description="partition of channel.web that the person's edge listens on")
+    slot: Annotated[int | None, Meta(description="partition of channel.web that the person's edge listens on")] = None
 
 
-class ConversationResumed(Event):
+class ConversationResumed(Event, tag="conversation.resumed.v1"):
     """A client connected again: from now on its messages go to *slot*."""
 
-    type: Literal["conversation.resumed.v1"] = "conversation.resumed.v1"
     slot: int
 
 
-class MessageReceived(Event):
+class MessageReceived(Event, tag="message.received.v1"):
     """A person's message reached the edge. It opens the conversation too, if that has not been opened."""
 
-    type: Literal["message.received.v1"] = "message.received.v1"
-    message_id: str = Field(description="the client's or provider's id; the same id twice is one message")
+    message_id: Annotated[str, Meta(description="the client's or provider's id; the same id twice is one message")]
     channel: str
     person: Person
     text: str
@@ -105,47 +115,41 @@ class MessageReceived(Event):
     slot: int | None = None
 
 
-class PersonTyping(Event):
+class PersonTyping(Event, tag="person.typing.v1"):
     """The person is typing; matters to the ``debounce`` policy and to a human who listens."""
 
-    type: Literal["person.typing.v1"] = "person.typing.v1"
 
-
-class ConversationClosed(Event):
+class ConversationClosed(Event, tag="conversation.closed.v1"):
     """Somebody ended the conversation: what runs is cancelled, what comes later begins afresh."""
 
-    type: Literal["conversation.closed.v1"] = "conversation.closed.v1"
-    reason: str = Field(description="'client', 'idle', 'reset', 'operator' …")
+    reason: Annotated[str, Meta(description="'client', 'idle', 'reset', 'operator' …")]
 
 
 # --- from the session actor to channel.* ----------------------------------------------------------------------------
 
 
-class MessageReady(Event):
+class MessageReady(Event, tag="message.ready.v1"):
     """The next entry of the transcript, for the channel to show. For role ``user`` it is the acknowledgement."""
 
-    type: Literal["message.ready.v1"] = "message.ready.v1"
     message: Message
-    client_id: str | None = Field(default=None, description="message_id of the person's message, for role 'user'")
-    repeat: bool = Field(default=False, description="a message that was sent twice is acknowledged again with its seq")
+    client_id: Annotated[str | None, Meta(description="message_id of the person's message, for role 'user'")] = None
+    repeat: Annotated[bool, Meta(description="a message that was sent twice is acknowledged again with its seq")] = (
+        False
+    )
 
 
-class ConversationAttached(Event):
+class ConversationAttached(Event, tag="conversation.attached.v1"):
     """The session knows the slot; everything up to *seq* is in the transcript, all later ones come to the slot."""
 
-    type: Literal["conversation.attached.v1"] = "conversation.attached.v1"
-    seq: int = Field(ge=0)
+    seq: Annotated[int, Meta(ge=0)]
 
 
-class TypingShown(Event):
+class TypingShown(Event, tag="typing.shown.v1"):
     """The bot is busy with a turn and nothing is to be shown yet."""
 
-    type: Literal["typing.shown.v1"] = "typing.shown.v1"
 
-
-class MessageDelta(Event):
+class MessageDelta(Event, tag="message.delta.v1"):
     """Words of an answer that is still being written; the message that follows replaces them."""
 
-    type: Literal["message.delta.v1"] = "message.delta.v1"
-    index: int = Field(ge=0)
+    index: Annotated[int, Meta(ge=0)]
     text: str

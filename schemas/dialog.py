@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field, JsonValue
+from msgspec import Meta, field
 
 from schemas.conversation import Attachment, Person, Suggestion
-from schemas.envelope import Event, Value
+from schemas.envelope import Event, JsonValue, Moment, Value
 
 __all__ = [
     "Act",
@@ -33,39 +33,35 @@ __all__ = [
 # --- to the basic actor ---------------------------------------------------------------------------------------------
 
 
-class RunRequested(Event):
+class RunRequested(Event, tag="run.requested.v1"):
     """Run a script of the bot version in the envelope. ``key`` is the session's id; the answers are ``RunAdvanced``."""
 
-    type: Literal["run.requested.v1"] = "run.requested.v1"
     run: UUID
-    script: str = Field(description="file stem, compared without case")
-    arguments: dict[str, JsonValue] = Field(default_factory=dict, description="by parameter name")
+    script: Annotated[str, Meta(description="file stem, compared without case")]
+    arguments: Annotated[dict[str, JsonValue], Meta(description="by parameter name")] = field(default_factory=dict)
     trigger: Literal["start", "tool", "suggestion", "schedule", "webhook", "event"]
     channel: str
     person: Person
-    message: str = Field(default="", description="the text that made the script run, if any")
+    message: Annotated[str, Meta(description="the text that made the script run, if any")] = ""
 
 
-class AnswerGiven(Event):
+class AnswerGiven(Event, tag="answer.given.v1"):
     """The person answered the HEAR that *run* waits in."""
 
-    type: Literal["answer.given.v1"] = "answer.given.v1"
     run: UUID
     text: str
     attachments: tuple[Attachment, ...] = ()
 
 
-class AnswerOverdue(Event):
+class AnswerOverdue(Event, tag="answer.overdue.v1"):
     """Nobody answered the HEAR that *run* waits in before its deadline."""
 
-    type: Literal["answer.overdue.v1"] = "answer.overdue.v1"
     run: UUID
 
 
-class RunCancelled(Event):
+class RunCancelled(Event, tag="run.cancelled.v1"):
     """The run is over, wherever it waits; what still comes for it is ignored."""
 
-    type: Literal["run.cancelled.v1"] = "run.cancelled.v1"
     run: UUID
     reason: str
 
@@ -73,96 +69,87 @@ class RunCancelled(Event):
 # --- from the basic actor -------------------------------------------------------------------------------------------
 
 
-class Said(Value):
+class _Kind(Value, tag_field="kind"):
+    """One of several things that may stand in one place; *kind* says which."""
+
+    kind: ClassVar[str]
+
+
+class Said(_Kind, tag="said"):
     """TALK: one message to the person of the session."""
 
-    kind: Literal["said"] = "said"
     text: str
     attachments: tuple[Attachment, ...] = ()
 
 
-class SuggestionAdded(Value):
+class SuggestionAdded(_Kind, tag="suggestion_added"):
     """A quick reply that travels with the next messages until cleared; one that is already there is ignored."""
 
-    kind: Literal["suggestion_added"] = "suggestion_added"
     suggestion: Suggestion
-    context: str | None = Field(default=None, description="named context that picking it activates")
-    until_answered: bool = Field(default=False, description="a menu's option: it is dropped with the next answer")
+    context: Annotated[str | None, Meta(description="named context that picking it activates")] = None
+    until_answered: Annotated[bool, Meta(description="a menu's option: it is dropped with the next answer")] = False
 
 
-class SuggestionsCleared(Value):
+class SuggestionsCleared(_Kind, tag="suggestions_cleared"):
     """CLEAR SUGGESTIONS."""
 
-    kind: Literal["suggestions_cleared"] = "suggestions_cleared"
 
-
-class ContextSet(Value):
+class ContextSet(_Kind, tag="context_set"):
     """SET CONTEXT; *name* is '' for the un-named one."""
 
-    kind: Literal["context_set"] = "context_set"
     name: str = ""
     text: str
 
 
-class ContextCleared(Value):
+class ContextCleared(_Kind, tag="context_cleared"):
     """CLEAR CONTEXT; without a name, all of them."""
 
-    kind: Literal["context_cleared"] = "context_cleared"
     name: str | None = None
 
 
-class SystemPromptSet(Value):
+class SystemPromptSet(_Kind, tag="system_prompt_set"):
     """BEGIN SYSTEM PROMPT."""
 
-    kind: Literal["system_prompt_set"] = "system_prompt_set"
     text: str
 
 
-Act = Annotated[
-    Said | SuggestionAdded | SuggestionsCleared | ContextSet | ContextCleared | SystemPromptSet,
-    Field(discriminator="kind"),
-]
+Act = Said | SuggestionAdded | SuggestionsCleared | ContextSet | ContextCleared | SystemPromptSet
 
 
-class AwaitsAnswer(Value):
+class AwaitsAnswer(_Kind, tag="awaits_answer"):
     """The run waits in HEAR: the next message of the person is its answer."""
 
-    kind: Literal["awaits_answer"] = "awaits_answer"
-    deadline_at: AwareDatetime | None = None
-    secret: bool = Field(default=False, description="the answer is kept out of transcript, history and logs")
+    deadline_at: Moment | None = None
+    secret: Annotated[bool, Meta(description="the answer is kept out of transcript, history and logs")] = False
 
 
-class AwaitsWorld(Value):
+class AwaitsWorld(_Kind, tag="awaits_world"):
     """The run waits for something that is not the person: a timer, a service, another script."""
 
-    kind: Literal["awaits_world"] = "awaits_world"
-    what: str = Field(description="for people: 'timer', 'llm' …")
+    what: Annotated[str, Meta(description="for people: 'timer', 'llm' …")]
 
 
-class Ended(Value):
+class Ended(_Kind, tag="ended"):
     """The run is over. ``result`` is what it RETURNed, None without RETURN."""
 
-    kind: Literal["ended"] = "ended"
     result: JsonValue = None
 
 
-class Failed(Value):
+class Failed(_Kind, tag="failed"):
     """The run is over because of an error nobody handled; the person hears an apology."""
 
-    kind: Literal["failed"] = "failed"
-    code: str = Field(description="E_TYPE, E_LIMIT …")
+    code: Annotated[str, Meta(description="E_TYPE, E_LIMIT …")]
     message: str
     script: str
-    line: int = Field(ge=0, description="1-based; 0 when no line is to blame")
+    line: Annotated[int, Meta(ge=0, description="1-based; 0 when no line is to blame")]
 
 
-Outcome = Annotated[AwaitsAnswer | AwaitsWorld | Ended | Failed, Field(discriminator="kind")]
+Outcome = AwaitsAnswer | AwaitsWorld | Ended | Failed
 
 
-class RunAdvanced(Event):
+class RunAdvanced(Event, tag="run.advanced.v1"):
     """A run went on to its next suspension point or its end: what it did on the way, in order, and where it stands."""
 
-    type: Literal["run.advanced.v1"] = "run.advanced.v1"
     run: UUID
     script: str
     acts: tuple[Act, ...] = ()

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.json import schema_components
+
 from schemas.catalog import EVENTS, TOPIC_EVENTS
 from schemas.envelope import Event
 from schemas.topics import TOPICS
@@ -30,10 +32,27 @@ _NARROWING: Final = (
 
 def event_schema(event: type[Event]) -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of a record's data."""
-    schema = event.model_json_schema(mode="serialization")
-    # What we write has every field; what we read may lack those that have a default.
-    schema["required"] = [name for name, field in event.model_fields.items() if field.is_required() or name == "type"]
-    return {"$schema": _SCHEMA_DIALECT, **schema}
+    _, components = schema_components([event], ref_template="#/$defs/{name}")
+    components = {name: _tidy(component) for name, component in components.items()}
+    schema = components.pop(event.__name__)
+    return {"$schema": _SCHEMA_DIALECT, **({"$defs": components} if components else {}), **schema}
+
+
+def _tidy(schema: Any) -> Any:
+    """*schema* with the words for tags and choices that other tools know best."""
+    if isinstance(schema, list | tuple):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {word: _tidy(value) for word, value in schema.items()}
+    if "discriminator" in schema:
+        schema["oneOf"] = schema.pop("anyOf")
+    choices = schema.get("enum")
+    if isinstance(choices, list):
+        del schema["enum"]
+        schema |= {"const": choices[0]} if len(choices) == 1 else {"enum": choices}
+        schema["type"] = "string"
+    return schema
 
 
 def asyncapi() -> dict[str, Any]:
@@ -51,7 +70,7 @@ def asyncapi() -> dict[str, Any]:
     }
     channels: dict[str, Any] = {}
     for topic in TOPICS:
-        types = [event.model_fields["type"].default for event in TOPIC_EVENTS[topic.name]]
+        types = [event.type for event in TOPIC_EVENTS[topic.name]]
         channels[topic.name] = {
             "address": topic.name,
             "description": topic.about,
@@ -85,8 +104,8 @@ def breaches(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """
     Why *new* may not take the place of *old* under the same version; empty if it may.
 
-    Allowed is to add an optional field and to describe better. A field that goes, becomes required, or takes other
-    values than before breaks a reader or a writer that knows the old schema.
+    Allowed is to add an optional field and to describe better. A field that goes, becomes required, takes other values
+    than before, or means another value when it is left out, breaks a reader or a writer that knows the old schema.
     """
     return list(_breaches("", old, new, old, new))
 
@@ -97,11 +116,13 @@ def _breaches(
     old, new = _resolved(old, old_root), _resolved(new, new_root)
     at = where or "the event"
     for word in _NARROWING:
-        before, after = old.get(word), new.get(word)
+        before, after = _said(word, old, old_root), _said(word, new, new_root)
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from _breaches(f"{where}.*", before, after, old_root, new_root)
         elif before != after:
             yield f"{at}: {word} was {before!r} and is {after!r}"
+    if "const" not in old and "default" in old and old["default"] != new.get("default"):
+        yield f"{at}: default was {old['default']!r} and is {new.get('default')!r}"
     before_fields, after_fields = old.get("properties", {}), new.get("properties", {})
     for name, field in before_fields.items():
         if name not in after_fields:
@@ -109,7 +130,8 @@ def _breaches(
         else:
             yield from _breaches(f"{where}.{name}", field, after_fields[name], old_root, new_root)
     for name in sorted(set(new.get("required", ())) - set(old.get("required", ()))):
-        yield f"{where}.{name}: is required now"
+        if "const" not in before_fields.get(name, {}):  # a tag was never left out
+            yield f"{where}.{name}: is required now"
     for word in ("items",):
         if word in old or word in new:
             yield from _breaches(f"{where}[]", old.get(word, {}), new.get(word, {}), old_root, new_root)
@@ -119,6 +141,14 @@ def _breaches(
             yield f"{at}: {word} has fewer alternatives"
         for index, (one, other) in enumerate(zip(before_list, after_list, strict=False)):
             yield from _breaches(f"{where}<{index}>", one, other, old_root, new_root)
+
+
+def _said(word: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """The value of *word*, None if it narrows nothing."""
+    value = schema.get(word)
+    if isinstance(value, Mapping):
+        return _resolved(value, root) or None
+    return sorted(value) if word == "enum" and value is not None else value
 
 
 def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:

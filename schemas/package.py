@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from msgspec import Meta, field
+from msgspec.json import Decoder
+from msgspec.structs import replace
 
-from schemas.envelope import Value
+from schemas.envelope import Value, to_json
 
 __all__ = ["BotPackage", "digest_of"]
 
@@ -23,10 +25,12 @@ class BotPackage(Value):
         config: names and values of ``config.csv`` as written; of a name that comes twice the last one counts.
     """
 
-    name: str = Field(description="lower case letters, digits, '-' and '_': the package's folder without .gbai")
-    scripts: dict[str, str] = Field(default_factory=dict)
-    config: dict[str, str] = Field(default_factory=dict)
-    theme: str = Field(default="", description="CSS of the .gbtheme folder, files in order of their names")
+    name: Annotated[
+        str, Meta(description="lower case letters, digits, '-' and '_': the package's folder without .gbai")
+    ]
+    scripts: dict[str, str] = field(default_factory=dict)
+    config: dict[str, str] = field(default_factory=dict)
+    theme: Annotated[str, Meta(description="CSS of the .gbtheme folder, files in order of their names")] = ""
 
     def setting(self, name: str, default: str = "") -> str:
         """The configured value of *name*, compared without case."""
@@ -34,14 +38,16 @@ class BotPackage(Value):
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: the same package gives the same bytes."""
-        ordered = self.model_copy(
-            update={"scripts": dict(sorted(self.scripts.items())), "config": dict(sorted(self.config.items()))}
-        )
-        return ordered.model_dump_json().encode()
+        scripts, config = dict(sorted(self.scripts.items())), dict(sorted(self.config.items()))
+        return to_json(replace(self, scripts=scripts, config=config))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BotPackage:
-        return cls.model_validate_json(data)
+        """Raises ``ValueError`` for what is no package."""
+        return _PACKAGES.decode(data)
+
+
+_PACKAGES: Final = Decoder(BotPackage)
 
 
 def digest_of(data: bytes) -> str:

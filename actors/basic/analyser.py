@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import JsonValue
-
 from actors.basic import nodes
 from actors.basic.errors import Problem, nearest
 from actors.basic.functions import FUNCTIONS
@@ -18,6 +16,7 @@ from actors.basic.nodes import Body, Expr, Span, Statement
 from actors.basic.schedule_text import complaint
 from actors.basic.tools import PARAM_TYPES, function_schema
 from actors.basic.walk import nodes_of
+from schemas.envelope import JsonValue
 
 __all__ = ["PREDEFINED", "Analysis", "Names", "Role", "analyse", "script_name"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from msgspec import Struct
 
 from schemas.conversation import Person
 
 __all__ = ["BasicState", "OpenRun"]
 
 
-class OpenRun(BaseModel):
+class OpenRun(Struct, kw_only=True, omit_defaults=True):
     """
     A run that waits.
 
@@ -30,7 +30,7 @@ class OpenRun(BaseModel):
     frames: dict[str, Any]
 
 
-class BasicState(BaseModel):
+class BasicState(Struct, kw_only=True, omit_defaults=True):
     """
     The state of one key, mostly a session.
 
@@ -39,5 +39,5 @@ class BasicState(BaseModel):
         session: values of the session, as ``values.dump`` gives them.
     """
 
-    runs: dict[str, OpenRun] = Field(default_factory=dict)
-    session: dict[str, Any] = Field(default_factory=dict)
+    runs: dict[str, OpenRun] = {}
+    session: dict[str, Any] = {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pydantic import JsonValue
-
 from actors.basic import nodes
+from schemas.envelope import JsonValue
 
 __all__ = ["PARAM_TYPES", "function_schema"]
 

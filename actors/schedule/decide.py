@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, Field
+from msgspec import Struct
 
 from bus import codec
 from bus.actor import Turn
+from schemas.envelope import Moment
 from schemas.schedule import TimerCancelled, TimerDue, TimerFired, TimerRequested
 from schemas.topics import SCHEDULE
 
@@ -21,10 +22,10 @@ __all__ = ["ScheduleActor", "Timers"]
 _WRITE: Final = "timers.write"
 
 
-class Timers(BaseModel):
+class Timers(Struct, kw_only=True):
     """The timers of one key: inbox that is answered -> name of the timer -> when it is due."""
 
-    due: dict[str, dict[str, AwareDatetime]] = Field(default_factory=dict)
+    due: dict[str, dict[str, Moment]] = {}
 
     def forget(self, reply_to: str, timer: str) -> bool:
         """False if there was none."""

@@ -33,10 +33,17 @@ from schemas.dialog import (
     Act,
     AnswerGiven,
     AnswerOverdue,
+    AwaitsAnswer,
+    AwaitsWorld,
+    ContextCleared,
+    ContextSet,
+    Ended,
     RunAdvanced,
     RunCancelled,
     RunRequested,
+    Said,
     SuggestionAdded,
+    SuggestionsCleared,
 )
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
@@ -265,14 +272,14 @@ class _Conversation:
             return  # a run that was cancelled: what it still said is of no use
         self._act(event.acts)
         outcome = event.outcome
-        if outcome.kind == "awaits_answer":
+        if isinstance(outcome, AwaitsAnswer):
             run.asked, run.heard = True, False
             run.deadline_at, run.secret = outcome.deadline_at, outcome.secret
             state.opener = None
-        elif outcome.kind == "awaits_world":
+        elif isinstance(outcome, AwaitsWorld):
             run.asked, run.heard = False, False
             self.turn.emit(_topic_of(state.channel), TypingShown, partition=state.slot)
-        elif outcome.kind == "ended":
+        elif isinstance(outcome, Ended):
             self._run_is_over()
         else:
             if outcome.code == "E_TIMEOUT":  # nobody's mistake
@@ -331,16 +338,16 @@ class _Conversation:
         """
         said = []
         for act in acts:
-            if act.kind == "said":
+            if isinstance(act, Said):
                 if act.text or act.attachments:
                     said.append(act)
-            elif act.kind == "suggestion_added":
+            elif isinstance(act, SuggestionAdded):
                 self._offer(act)
-            elif act.kind == "suggestions_cleared":
+            elif isinstance(act, SuggestionsCleared):
                 self.state.quick = []
-            elif act.kind == "context_set":
+            elif isinstance(act, ContextSet):
                 self._set_context(act.name, act.text)
-            elif act.kind == "context_cleared":
+            elif isinstance(act, ContextCleared):
                 self._clear_context(act.name)
             else:
                 self.state.system_prompt = act.text
@@ -397,7 +404,7 @@ class _Conversation:
             attachments=attachments,
             at=turn.event.at,
         )
-        body = message.__pydantic_serializer__.to_json(message).decode()
+        body = message.to_json().decode()
         turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
         turn.emit(
             _topic_of(state.channel),
@@ -471,7 +478,7 @@ class _Conversation:
         return min(deadlines, default=None)
 
 
-# isinstance() on models asks their abstract base class, which is dear; there is one class for each type anyway.
+# One look-up instead of a chain of isinstance(): there is one class for each type.
 _HANDLERS: Final[dict[type[Event], Callable[[_Conversation, Any], None]]] = {
     MessageReceived: _Conversation.receive,
     RunAdvanced: _Conversation.advance,

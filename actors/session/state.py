@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta, Struct
 
 from schemas.conversation import Attachment, Person, Suggestion
 
 __all__ = ["Held", "OpenRun", "Quick", "SessionState"]
 
 
-class _Part(BaseModel):
-    """Part of a state. Setting a field is plain: a turn sets a dozen, and all are checked when they are read back."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    if not TYPE_CHECKING:
-        __setattr__ = object.__setattr__
-
-
-class Held(_Part):
+class Held(Struct, kw_only=True, omit_defaults=True):
     """A message of the person that is in the transcript and not yet routed."""
 
     text: str
     attachments: tuple[Attachment, ...] = ()
 
 
-class OpenRun(_Part):
+class OpenRun(Struct, kw_only=True, omit_defaults=True):
     """
     The run in the foreground.
 
@@ -44,7 +35,7 @@ class OpenRun(_Part):
     secret: bool = False
 
 
-class Quick(_Part):
+class Quick(Struct, kw_only=True, omit_defaults=True):
     """A quick reply on offer."""
 
     suggestion: Suggestion
@@ -52,7 +43,7 @@ class Quick(_Part):
     until_answered: bool = False
 
 
-class SessionState(_Part):
+class SessionState(Struct, kw_only=True, omit_defaults=True):
     """
     One conversation.
 
@@ -71,18 +62,18 @@ class SessionState(_Part):
     person: Person
     slot: int | None = None
     opened_at: datetime
-    last_at: datetime = Field(description="when the person last did something")
+    last_at: Annotated[datetime, Meta(description="when the person last did something")]
     seq: int = 0
-    received: dict[str, int] = Field(default_factory=dict)
+    received: dict[str, int] = {}
     spoken: bool = False
     started: bool = False
     run: OpenRun | None = None
-    held: list[Held] = Field(default_factory=list)
+    held: list[Held] = []
     held_until: datetime | None = None
     opener: Held | None = None
-    quick: list[Quick] = Field(default_factory=list)
-    contexts: dict[str, str] = Field(default_factory=dict)
-    active_contexts: list[str] = Field(default_factory=list)
+    quick: list[Quick] = []
+    contexts: dict[str, str] = {}
+    active_contexts: list[str] = []
     system_prompt: str = ""
     timer_at: datetime | None = None
 

@@ -101,7 +101,7 @@ class Reads:
         if id_ is None:
             return []
         rows = await self._fetch("transcript", id_, after, limit)
-        return [Message.model_validate_json(row["body"]) for row in rows]
+        return [Message.from_json(row["body"]) for row in rows]
 
     async def newest_seq(self, session: str | UUID) -> int:
         """The newest entry's number; 0 for a conversation without entries, or none."""

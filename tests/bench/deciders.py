@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 import psutil
-from pydantic import BaseModel
+from msgspec import Struct
 
 from bus.actor import Turn
 from bus.clock import SystemClock
@@ -32,7 +32,7 @@ KEYS: Final = 1_000
 WARM_UP: Final = 0.2  # of the events: partitions are taken over, statements prepared, states loaded
 
 
-class Count(BaseModel):
+class Count(Struct):
     """How many events a key had."""
 
     events: int = 0

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from bus import codec
 from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch
@@ -334,7 +335,7 @@ async def test_rows_of_named_statements_come_with_the_turn(world: PostgresWorld)
     bus = await world.open()
     session, due = uuid4(), AT + timedelta(hours=1)
     messages = [Message(seq=n, id=uuid4(), role="user", text=f"text {n} \0", at=AT) for n in (1, 2, 3)]
-    rows = [Row("messages.insert", (str(session), m.seq, m.id, m.at, m.model_dump_json())) for m in messages]
+    rows = [Row("messages.insert", (str(session), m.seq, m.id, m.at, m.to_json().decode())) for m in messages]
     rows += [
         Row("conversations.insert", (session, "pizza", "web", "somebody", AT)),
         Row("timers.write", (1, "k", "session", "hear", AT, b"one")),
@@ -394,7 +395,7 @@ async def test_dead_letters_and_recorded_queries_are_kept(world: PostgresWorld) 
 async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
     bus = await world.open()
     origins = [Origin("actor", partition, 1, 0) for partition in (3, 1, 3)]
-    events = [said("a", n).model_copy(update={"origin": origin}) for n, origin in enumerate(origins)]
+    events = [replace(said("a", n), origin=origin) for n, origin in enumerate(origins)]
     async with open_database(world.url, "outbox", size=2) as database:
         store = Store(database, bus.log.topics, None, max_event_bytes=1000)
         turns = Turns("actor", SESSION, [Advance(1, 0, 2), Advance(3, 0, 2)], outgoing=to(SCHEDULE, *events))

@@ -131,11 +131,16 @@ async def test_an_actor_that_wants_no_state_leaves_none() -> None:
     assert shown(disk, "a")[-1] == "1 again"
 
 
+@pytest.mark.parametrize(
+    ("shouted", "reason"),
+    [("x" * 2_000_000, "TooLarge"), ("half a pair: \ud83d", "NotEncodable"), (object(), "NotEncodable")],
+    ids=["too large", "no text", "no value"],
+)
 @virtual_time
-async def test_what_the_bus_refuses_is_set_aside_alone() -> None:
+async def test_what_the_bus_refuses_is_set_aside_alone(shouted: Any, reason: str) -> None:
     class Shouting(Counter):
         def answer(self, turn: Turn, seq: int, text: str) -> None:
-            super().answer(turn, seq, "x" * 2_000_000 if text == "shout" else text)
+            super().answer(turn, seq, shouted if text == "shout" else text)
 
     disk = Disk()
     bus = MemoryBus(disk)
@@ -143,7 +148,7 @@ async def test_what_the_bus_refuses_is_set_aside_alone() -> None:
     await run_worker(bus, [Shouting()], until_idle=True)
     assert shown(disk, "a") == ["1 one", "2 two"]
     assert shown(disk, "b") == ["1 one"]
-    assert [letter.reason.partition(":")[0] for letter in disk.dead.values()] == ["TooLarge"]
+    assert [letter.reason.partition(":")[0] for letter in disk.dead.values()] == [reason]
 
 
 class _Flaky(MemoryBus):

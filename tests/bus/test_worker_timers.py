@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from pydantic import BaseModel
+from msgspec import Struct
 
 from actors.schedule import ScheduleActor
 from bus.actor import Turn
@@ -23,7 +23,7 @@ from tests.simulation.crew import EPOCH, decoded
 from tests.simulation.virtual import virtual_time
 
 
-class Nothing(BaseModel):
+class Nothing(Struct):
     """No state."""
 
 

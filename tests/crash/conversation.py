@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from uuid import UUID, uuid5
 
-from pydantic_core import from_json
+from msgspec.json import decode
 
 from actors.basic import BasicActor
 from actors.schedule import ScheduleActor
@@ -90,7 +90,7 @@ class Client:
             return
         assert message.seq == len(self.shown) + 1
         self.shown.append(message)
-        self.noted(f"shown {message.model_dump_json()}")
+        self.noted(f"shown {message.to_json().decode()}")
 
     def recall(self, lines: Sequence[str]) -> None:
         """Know again what was noted."""
@@ -103,7 +103,7 @@ class Client:
                     seq, _, id_ = rest.partition(" ")
                     self.acknowledged[id_] = int(seq)
                 case "shown":
-                    self.shown.append(Message.model_validate_json(rest))
+                    self.shown.append(Message.from_json(rest))
 
 
 async def life(bus: Bus, client: Client, transcript: Transcript) -> None:
@@ -218,7 +218,7 @@ def normal(events: Sequence[Event | Undecodable]) -> list[dict[str, Any]]:
             continue
         if isinstance(event, MessageReady) and event.repeat:
             continue
-        fields = from_json(encode(event).data)
+        fields = decode(encode(event).data)
         assert isinstance(fields, dict)
         if event.origin is not None:
             fields["origin"] = [event.origin.actor, event.origin.partition, event.origin.index]

@@ -22,7 +22,7 @@ from typing import Any, Final
 import asyncpg
 import pytest
 import structlog
-from pydantic_core import from_json
+from msgspec.json import decode
 
 from bus import codec
 from bus.memory import Disk, MemoryBus
@@ -99,7 +99,7 @@ async def one_life(disk: Disk, client: Client, crash_at: int | None) -> int:
     async def transcript(after: int) -> Sequence[Message]:
         await bus.breathe()
         rows = [row.values for row in disk.rows if row.statement == "messages.insert"]
-        return [Message.model_validate_json(body) for _, seq, _, _, body in rows if seq > after]
+        return [Message.from_json(body) for _, seq, _, _, body in rows if seq > after]
 
     stepping(loop, step)
     living = asyncio.ensure_future(life(bus, client, transcript))
@@ -138,7 +138,7 @@ def left_on(disk: Disk) -> dict[str, Any]:
     }
     return {
         "log": logs,
-        "states": {place: from_json(stored.value)["state"] for place, stored in disk.states.items()},
+        "states": {place: decode(stored.value)["state"] for place, stored in disk.states.items()},
         "rows": disk.rows,
         "memory": disk.tables["bot_memory"],
         "timers": normal([_request(row[1], row[5]) for row in disk.tables["timers"].values()]),
@@ -229,7 +229,7 @@ async def left_in(url: str, notes: Path) -> Left:
         )
         tables = {
             "log": {name: normal(events) for name, events in log.items()},
-            "states": {(actor, key): from_json(value)["state"] for actor, key, value in states},
+            "states": {(actor, key): decode(value)["state"] for actor, key, value in states},
             "timers": normal([_request(key, request) for key, request in timers]),
         }
         for name, query in _TABLES.items():

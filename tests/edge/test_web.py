@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.session.decide import REMEMBERED_MESSAGES
@@ -377,7 +378,7 @@ async def test_a_stopping_server_asks_its_clients_to_come_again(postgres_url: st
 
 async def test_a_bot_is_there_as_soon_as_it_is_published(postgres_url: str) -> None:
     async with world(postgres_url) as here:
-        await here.reads.publish_bot(SHOP.model_copy(update={"name": "newborn"}), datetime.now(UTC))
+        await here.reads.publish_bot(replace(SHOP, name="newborn"), datetime.now(UTC))
         async with here.client("newborn") as client:
             await opened(client)
 
@@ -389,7 +390,7 @@ async def test_a_new_version_is_stamped_on_what_comes_after_it(postgres_url: str
         data = await here.reads.resource(shop.version)
         assert data is not None
         assert shop.version == digest_of(data)
-        edited = SHOP.model_copy(update={"config": {"title": "Another"}})
+        edited = replace(SHOP, config={"title": "Another"})
         await here.publish(edited)
         await client.say("m1", "ahoy")
         await client.until("ack")

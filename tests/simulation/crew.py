@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from pydantic import BaseModel
-from pydantic_core import from_json
+import msgspec
+from msgspec import Struct
 
 from bus import codec
 from bus.actor import Turn
@@ -62,10 +62,10 @@ def shown(disk: Disk, key: str) -> list[str]:
 def stored(disk: Disk, key: str, actor: str = SESSION) -> Any:
     """The state of *key* as JSON has it, None if there is none."""
     found = disk.states.get((actor, key))
-    return from_json(found.value)["state"] if found else None
+    return msgspec.json.decode(found.value)["state"] if found else None
 
 
-class Counted(BaseModel):
+class Counted(Struct):
     """What a counter knows: how often it was told something, and what."""
 
     heard: list[str] = []
@@ -105,7 +105,7 @@ class Counter:
         )
 
 
-class Hosted(BaseModel):
+class Hosted(Struct):
     """A conversation: its next number, and which messages of the person are known."""
 
     seq: int = 0
@@ -159,7 +159,7 @@ class Host:
         )
 
 
-class Echoed(BaseModel):
+class Echoed(Struct):
     """How many answers were given."""
 
     count: int = 0

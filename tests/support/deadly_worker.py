@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from pydantic import BaseModel
+from msgspec import Struct
 
 from bus.actor import Turn
 from bus.clock import SystemClock
@@ -18,7 +18,7 @@ from schemas.topics import CHANNEL_WEB, SESSION
 DIED = 77
 
 
-class Heard(BaseModel):
+class Heard(Struct):
     """How much was said."""
 
     count: int = 0

@@ -7,7 +7,10 @@ from types import GeneratorType
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from actors.basic import BasicActor, BasicState, Limits
+from bus import codec
 from bus.actor import Resource, Turn
 from bus.protocol import Query
 from schemas.conversation import Attachment, Person
@@ -113,7 +116,7 @@ class World:
         if self.stored:
             self.actor = BasicActor(self.limits)
             if state is not None:
-                state = BasicState.model_validate_json(state.model_dump_json())
+                state = msgspec.json.decode(msgspec.json.encode(state), type=BasicState)
         found = self.actor.decide(turn, state)
         if isinstance(found, GeneratorType):
             found = self._driven(found)
@@ -121,6 +124,8 @@ class World:
         self.state = found
         self.last = []
         for outgoing in turn.outgoing:
+            # Its fields were not checked when it was made.
+            assert codec.decode(codec.encode(outgoing.event)) == outgoing.event
             if isinstance(outgoing.event, RunAdvanced):
                 self.last = list(outgoing.event.acts)
                 self.acts += self.last

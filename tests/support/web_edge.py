@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import httpx
 import uvicorn
-from pydantic import BaseModel
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 
 from bus.actor import Turn
@@ -43,7 +43,7 @@ from schemas.topics import CHANNEL_WEB, SESSION
 KEY = "a signing key for tests only"
 
 
-class EchoState(BaseModel):
+class EchoState(Struct):
     """What the echo knows of a conversation."""
 
     slot: int | None = None
@@ -114,7 +114,7 @@ class Echo:
         state.seq += 1
         id_ = turn.new_id(f"message/{state.seq}")
         message = Message(seq=state.seq, id=id_, role=role, text=text, suggestions=suggestions, at=turn.event.at)
-        body = message.model_dump_json()
+        body = message.to_json().decode()
         turn.write("messages.insert", turn.event.key, message.seq, message.id, message.at, body)
         self.show(turn, state, MessageReady, message=message, client_id=client_id)
 

@@ -8,6 +8,7 @@ machine made anew at every event. What people see, and how it ends, must be the 
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.scripts import World, play
 
@@ -155,7 +156,7 @@ def test_shared_lists_stay_shared() -> None:
 def test_a_waiting_run_ends_on_the_version_it_began_with() -> None:
     world = World('HEAR x\nTALK "old " + x').begin()
     old = world.version
-    world.publish(world.actor._bots.get(old).package.model_copy(update={"scripts": {"start": 'TALK "new"'}}))  # type: ignore[union-attr]
+    world.publish(replace(world.actor._bots.get(old).package, scripts={"start": 'TALK "new"'}))  # type: ignore[union-attr]
     world.answer("a")
     assert world.said == ["old a"]
     assert world.begin().just_said == ["new"]

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.session import SessionActor, SessionState
 from bus.actor import Resource, Turn
+from bus.codec import decode, encode
 from bus.protocol import Outgoing, Row
 from schemas.conversation import (
     ConversationAttached,
@@ -94,7 +96,9 @@ class Conversation:
                 decided = stop.value
         assert decided is None or isinstance(decided, SessionState)
         # What is stored is all that the next turn has.
-        self.state = None if decided is None else SessionState.model_validate_json(decided.model_dump_json())
+        self.state = None if decided is None else msgspec.json.decode(msgspec.json.encode(decided), type=SessionState)
+        for outgoing in turn.outgoing:  # their fields were not checked when they were made
+            assert decode(encode(outgoing.event)) == outgoing.event
         self.out += turn.outgoing
         self.rows += turn.rows
         self.notes += turn.notes
