@@ -147,7 +147,7 @@ class _Chain:
     async def _place(self, sender: Kept, out: Outgoing) -> tuple[Desk, Kept] | None:
         """Where the event can be decided now."""
         key = out.event.key
-        found = self._desks.find(out.topic, key)
+        found = self._desks.find(out.topic, key, self._work.desk)
         if found is None or not self._works_for_us(found[0]):
             return None
         desk, partition = found

@@ -119,12 +119,20 @@ class Desks:
         if desk.is_inbox:
             self._by_topic.setdefault(desk.topic, []).append(desk)
 
-    def find(self, topic: str, key: str) -> tuple[Desk, int] | None:
-        """Where what goes to the inbox *topic* for *key* is decided, and its partition; None if not in this process."""
+    def find(self, topic: str, key: str, first: Desk) -> tuple[Desk, int] | None:
+        """
+        Where what goes to the inbox *topic* for *key* is decided, and its partition; None if not in this process.
+
+        Args:
+            first: while a partition changes hands within the process, two desks may take it for theirs; it is this
+                one's then, if it is one of them.
+        """
         desks = self._by_topic.get(topic)
         if desks is None:
             return None
         partition = partition_of(key, desks[0].partitions)
+        if first.topic == topic and partition in first.positions:
+            return first, partition
         for desk in desks:
             if partition in desk.positions:
                 return desk, partition

@@ -247,8 +247,13 @@ class Disk:
                 raise PartitionLost(turns.topic, advance.partition)
         writes = [(turns.actor, write) for write in turns.states]
         writes += [(actor, write) for actor, some in turns.others.items() for write in some]
+        versions: dict[tuple[str, str], int] = {}
         for actor, write in writes:
-            self._check_version(actor, write)
+            stored = self.states.get((actor, write.key))
+            before = versions.get((actor, write.key), stored.version if stored else 0)
+            if write.version != before + 1:
+                raise StateConflict(f"{actor}/{write.key}: version {write.version} on top of {before}")
+            versions[actor, write.key] = write.version
         for actor, write in writes:
             self._write_state(actor, write)
         for advance in turns.advances:
@@ -263,12 +268,6 @@ class Disk:
         for letter in turns.dead:
             self.dead.setdefault(letter.id, letter)
         self.append(records)
-
-    def _check_version(self, actor: str, write: StateWrite) -> None:
-        stored = self.states.get((actor, write.key))
-        before = stored.version if stored else 0
-        if write.version != before + 1:
-            raise StateConflict(f"{actor}/{write.key}: version {write.version} on top of {before}")
 
     def _write_state(self, actor: str, write: StateWrite) -> None:
         if write.value is None:
