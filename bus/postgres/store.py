@@ -20,9 +20,10 @@ import asyncpg
 
 from bus.codec import encode
 from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, StateConflict, TooLarge
+from bus.postgres import arrays
 from bus.postgres.database import FREE_PLANS, OWN_PLANS, Connection, Database, mapped
-from bus.postgres.log import Log, Parcel, Topics, array_of_ints, end_session
-from bus.postgres.statements import STATEMENTS, parameters_of, renumbered, sql
+from bus.postgres.log import Log, Parcel, Topics, end_session
+from bus.postgres.statements import STATEMENTS, batch_sql, columns_of, parameters_of, renumbered, sql
 from bus.postgres.sweep import Superseded
 from bus.protocol import Advance, DeadLetter, Query, Record, RecordedQuery, Rows, StateWrite, Stored, Turns
 from schemas.topics import partition_of
@@ -44,15 +45,12 @@ _LOAD: Final = sql("states.load")
 _NO_TOPIC: Final = 0  # of states that are written without a position
 # What the parts of a commit take: their parameters are numbered from 1, and shifted to where they stand.
 _APPLY: Final = (
-    "turns_apply($1::text, $2::smallint, $3::uuid, $4::int[], $5::bigint[], $6::bigint[],"
-    " $7::text[], $8::text::bigint[], $9::bytea[])"
-)
-_APPEND: Final = (
-    "log_append($1::smallint[], $2::int[], $3::bigint, $4::text::int[], $5::text::int[], $6::text[], $7::text[],"
-    " $8::bytea[])"
+    "turns_apply($1::text, $2::smallint, $3::uuid, $4::text::int[], $5::text::bigint[], $6::text::bigint[],"
+    " $7::text::text[], $8::text::bigint[], cut($9::bytea, $10::text::int[]))"
 )
 _KEEP: Final = (
-    "outbox_append($1::text, $2::smallint, $3::int[], $4::text[], $5::int[], $6::text[], $7::text[], $8::bytea[])"
+    "outbox_append($1::text, $2::smallint, $3::text::int[], $4::text::text[], $5::text::int[], $6::text::text[],"
+    " $7::text::text[], cut($8::bytea, $9::text::int[]))"
 )
 
 
@@ -73,13 +71,13 @@ def _commit_sql(actors: int, names: tuple[str, ...], outbox: bool) -> str:
     One statement for a whole commit. The rows of named statements are written by its WITH clauses: another round trip
     for each would cost more than the rows. CASE has the positions checked before the log is locked and written.
     """
-    applied = [renumbered(_APPLY, 1 + 9 * number) for number in range(actors)]
-    first = 1 + 9 * actors
-    written = renumbered(_KEEP if outbox else _APPEND, first)
-    first += 8
+    applied = [renumbered(_APPLY, 1 + 10 * number) for number in range(actors)]
+    first = 1 + 10 * actors
+    written = renumbered(_KEEP if outbox else sql("log.append").removeprefix("SELECT "), first)
+    first += 9
     clauses = []
     for number, name in enumerate(names):
-        clauses.append(f"rows_{number} AS ({renumbered(sql(name), first)})")
+        clauses.append(f"rows_{number} AS ({renumbered(batch_sql(name), first)})")
         first += parameters_of(name)
     head = f"WITH {', '.join(clauses)} " if clauses else ""
     return f"{head}SELECT CASE WHEN {' AND '.join(applied)} THEN {written} END"
@@ -222,12 +220,12 @@ class Store:
                 actor,
                 topic,
                 batch,
-                [advance.partition for advance in advances],
-                [advance.begin for advance in advances],
-                [advance.end for advance in advances],
-                [state.key for state in states],
-                array_of_ints([state.version for state in states]),
-                [state.value for state in states],
+                arrays.of_numbers([advance.partition for advance in advances]),
+                arrays.of_numbers([advance.begin for advance in advances]),
+                arrays.of_numbers([advance.end for advance in advances]),
+                arrays.of_texts([state.key for state in states]),
+                arrays.of_numbers([state.version for state in states]),
+                *arrays.pieces([state.value for state in states]),
             ]
         parcel: Parcel | None = None
         kept: list[Kept] = []
@@ -242,12 +240,12 @@ class Store:
             arguments += [
                 turns.actor,
                 self._topics.find(turns.topic)[0],
-                [item.source for item in kept],
-                [item.topic for item in kept],
-                [item.partition for item in kept],
-                [item.record.key for item in kept],
-                [item.record.type for item in kept],
-                [item.record.data for item in kept],
+                arrays.of_numbers([item.source for item in kept]),
+                arrays.of_texts([item.topic for item in kept]),
+                arrays.of_numbers([item.partition for item in kept]),
+                arrays.of_texts([item.record.key for item in kept]),
+                arrays.of_texts([item.record.type for item in kept]),
+                *arrays.pieces([item.record.data for item in kept]),
             ]
         columns = self._columns(group)
         for name in columns:
@@ -255,8 +253,8 @@ class Store:
         statement = _commit_sql(len(by_actor), tuple(columns), self._log is None)
         return _Pending(group, batch, statement, arguments, parcel, floor, kept)
 
-    def _columns(self, group: Sequence[Turns]) -> dict[str, list[list[Any]]]:
-        """The rows of *group* by statement, turned into columns."""
+    def _columns(self, group: Sequence[Turns]) -> dict[str, list[Any]]:
+        """The rows of *group* by statement, turned into columns, each as the statement takes it."""
         rows: dict[str, list[tuple[Any, ...]]] = {}
         for turns in group:
             for row in turns.rows:
@@ -275,9 +273,12 @@ class Store:
                     _recorded_row(turns.actor, topic, recorded) for recorded in turns.recorded
                 )
         try:
-            return {name: [list(column) for column in zip(*values, strict=True)] for name, values in rows.items()}
-        except ValueError as error:
-            raise BusError(f"rows of one statement have different numbers of values: {sorted(rows)}") from error
+            return {
+                name: [write(column) for write, column in zip(columns_of(name), zip(*values, strict=True), strict=True)]
+                for name, values in rows.items()
+            }
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BusError(f"rows with values that their statement does not take: {sorted(rows)}: {error}") from error
 
     def _keep(self, turns: Turns) -> list[Kept]:
         default = turns.advances[0].partition if turns.advances else 0

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from bus import codec
 from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch
-from bus.postgres import PostgresBus, migrate, open_postgres_bus
+from bus.postgres import PostgresBus, arrays, migrate, open_postgres_bus
 from bus.postgres.database import open_database
 from bus.postgres.log import day_of
 from bus.postgres.migrate import MIGRATIONS
@@ -128,9 +128,9 @@ class PostgresWorld:
     ) -> None:
         id_ = await connection.fetchval("SELECT id FROM topics WHERE name = $1", topic)
         floor = day_of(self.clock) << 32
-        await connection.execute(
-            sql("log.append"), [id_], [partition], floor, "{1}", "{0}", [record.key], [record.type], [record.data]
-        )
+        names = arrays.of_texts([record.key]), arrays.of_texts([record.type])
+        place = f"{{{id_}}}", f"{{{partition}}}"
+        await connection.execute(sql("log.append"), *place, floor, "{1}", "{0}", *names, *arrays.pieces([record.data]))
 
     def connection(self) -> AbstractAsyncContextManager[asyncpg.Connection[asyncpg.Record]]:
         return _connected(self.url)

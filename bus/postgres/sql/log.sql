@@ -1,7 +1,7 @@
 -- name: log.append
 -- Returns the last offset of each (topic, partition) before.
-SELECT log_append($1::smallint[], $2::int[], $3::bigint, $4::text::int[], $5::text::int[], $6::text[], $7::text[],
-                  $8::bytea[])
+SELECT log_append($1::text::smallint[], $2::text::int[], $3::bigint, $4::text::int[], $5::text::int[],
+                  $6::text::text[], $7::text::text[], cut($8::bytea, $9::text::int[]))
 
 -- name: log.read
 -- Events from an offset on, of several partitions: at most $4 of each, and of each no more than $5 bytes but for the
