@@ -126,10 +126,12 @@ async def serve_http(
     """
     import uvicorn
 
+    from edge.corked import CorkedWebSocket
+
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="websockets-sansio",
+        ws=CorkedWebSocket,
         loop="none",
         lifespan="on",
         log_config=None,
