@@ -13,7 +13,7 @@ TESTS ?=
 # BENCH: what `make bench` is told, for example BENCH="--quick turn"
 BENCH ?=
 
-.PHONY: help install install-dev up test check format bench lock clean
+.PHONY: help install install-dev up test check format events bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: .venv/installed-dev  ## lint, types, and who may import whom
 format: .venv/installed-dev  ## format the code
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+events: .venv/installed-dev  ## describe the events anew, in docs/events
+	$(BIN)/python -m schemas.document
 
 bench: .venv/installed-dev  ## measure, and write docs/performance.md
 	$(BIN)/python -m tests.bench $(BENCH)
