@@ -157,8 +157,8 @@ class CarefulPass:
             else:
                 turn = Turn(name, delivery.partition, delivery.offset, event, emitted=emitted)
                 if self._tells_itself:
-                    self._tell_failure(turn, self._desk.topic, event.id, letter.id, letter.reason)
-                self._tell_others(turn, event.id, letter.id, letter.reason)
+                    self._tell_failure(turn, self._desk.topic, event.id, event.type, letter.id, letter.reason)
+                self._tell_others(turn, event.id, event.type, letter.id, letter.reason)
                 kept.sends(event.key, emitted)
         kept.keep()
         self._report(event, letter, error)
@@ -173,7 +173,7 @@ class CarefulPass:
         self._work.unreadable.append(event.key)
         if not isinstance(event, TurnFailed):
             turn = Turn(self._desk.name, delivery.partition, delivery.offset, event)
-            self._tell_others(turn, event.id, letter.id, letter.reason)
+            self._tell_others(turn, event.id, event.type, letter.id, letter.reason)
             self._work.turns.outgoing += turn.outgoing
         self._report(event, letter, error)
 
@@ -201,21 +201,22 @@ class CarefulPass:
         self._work.turns.dead.append(letter)
         self._work.turns.outgoing.append(notice(letter))
 
-    def _tell_failure(self, turn: Turn, topic: str, failed: UUID, letter: UUID, reason: str) -> None:
+    def _tell_failure(self, turn: Turn, topic: str, failed: UUID, type_: str, letter: UUID, reason: str) -> None:
         turn.emit(
             topic,
             TurnFailed,
             actor=self._desk.name,
             failed=failed,
+            failed_type=type_,
             dead_letter=letter,
             error=reason.partition(":")[0],
         )
 
-    def _tell_others(self, turn: Turn, failed: UUID, letter: UUID, reason: str) -> None:
+    def _tell_others(self, turn: Turn, failed: UUID, type_: str, letter: UUID, reason: str) -> None:
         """The session hears of it, if it is not the one that failed."""
         topic = self._around.options.failures_to
         if topic is not None and topic != self._desk.topic:
-            self._tell_failure(turn, topic, failed, letter, reason)
+            self._tell_failure(turn, topic, failed, type_, letter, reason)
 
     async def _behind(
         self, kept: Kept, parked: Parked, delivery: Delivery, event: Event, emitted: list[Outgoing]
@@ -230,7 +231,7 @@ class CarefulPass:
         waiting = list(parked.waiting)
         if isinstance(event, TurnFailed) and source == dropped(parked.behind):
             turn = Turn(self._desk.name, delivery.partition, delivery.offset, event, emitted=emitted)
-            self._tell_others(turn, event.failed, event.dead_letter, event.error)
+            self._tell_others(turn, event.failed, event.failed_type, event.dead_letter, event.error)
             kept.sends(event.key, emitted)
             kept.keep()
         if not isinstance(event, TurnFailed) or self._tells_itself:

@@ -162,6 +162,7 @@ async def discard(bus: Bus, letters: DeadLetters, id_: UUID) -> bool:
             origin=Origin(dropped(id_), 0, 0, 0),
             actor=letter.group,
             failed=event.id,
+            failed_type=event.type,
             dead_letter=id_,
             error=letter.reason.partition(":")[0],
         )

@@ -17,6 +17,7 @@ class TurnFailed(Event, tag="turn.failed.v1"):
 
     actor: str
     failed: Annotated[UUID, Meta(description="id of the event that was set aside")]
+    failed_type: Annotated[str, Meta(description="its type")] = ""
     dead_letter: Annotated[UUID, Meta(description="id for `botswain dead show`")]
     error: Annotated[str, Meta(description="class of the error; the details stay with the dead letter")]
 

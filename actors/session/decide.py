@@ -294,7 +294,10 @@ class _Conversation:
         self._route_held()
 
     def turn_failed(self, event: TurnFailed) -> None:
-        """An event was set aside. If it was an answer, the question still stands; if it was the start, that is over."""
+        """
+        An event was set aside. If it was an answer, the question still stands; if it was the start, that is over, and so
+        is a run of which we could not take what it did.
+        """
         state = self.state
         self._apologise()
         if event.actor == BASIC and state.run is not None:
@@ -302,6 +305,8 @@ class _Conversation:
                 state.run.heard = False
             else:
                 self._cancel_run("its turn failed")
+        elif event.actor == SESSION and event.failed_type == RunAdvanced.type and state.busy:
+            self._cancel_run("what it did could not be taken")
         self._route_held()
 
     def _run_is_over(self) -> None:

@@ -378,6 +378,25 @@ def test_set_aside_answer_leaves_the_question_standing() -> None:
     assert [given.text for given in c.all(AnswerGiven)] == ["boom", "Ann"]
 
 
+def test_a_step_that_could_not_be_taken_ends_its_run() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(Said(text="Name?"), outcome=ASKS)
+    c.says("boom")  # its step is set aside: nobody will ever say how it went on
+    c.give(
+        TurnFailed,
+        actor="session",
+        failed=SESSION_ID,
+        failed_type="run.advanced.v1",
+        dead_letter=SESSION_ID,
+        error="ValueError",
+    )
+    assert c.shown()[-1].startswith("Sorry")
+    assert len(c.all(RunCancelled)) == 1
+    c.says("Ann")
+    assert [given.text for given in c.all(AnswerGiven)] == ["boom"]
+
+
 def test_closing_cancels_and_resuming_tells_how_far_the_transcript_goes() -> None:
     c = Conversation()
     c.open()
