@@ -295,8 +295,8 @@ class _Conversation:
 
     def turn_failed(self, event: TurnFailed) -> None:
         """
-        An event was set aside. If it was an answer, the question still stands; if it was the start, that is over, and so
-        is a run of which we could not take what it did.
+        An event was set aside. If it was an answer, the question still stands; if it was the start, that is over, and
+        so is a run of which we could not take what it did.
         """
         state = self.state
         self._apologise()
