@@ -22,7 +22,7 @@ from tests.crash.checker import Acknowledged, Connected, Entry, Happening, Said,
 __all__ = ["BOT", "Conversation", "Person", "ledger"]
 
 BOT = "ledger"
-PATIENCE_S = 100.0
+PATIENCE_S = 150.0
 AGAIN_S = 0.05
 
 _GONE = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, EOFError, TimeoutError)
