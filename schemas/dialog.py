@@ -154,6 +154,7 @@ class Failed(Value):
     message: str
     script: str
     line: int = Field(ge=0, description="1-based; 0 when no line is to blame")
+    column: int = Field(default=0, ge=0, description="1-based, in characters; 0 when not known")
 
 
 Outcome = Annotated[AwaitsAnswer | AwaitsWorld | Ended | Failed, Field(discriminator="kind")]

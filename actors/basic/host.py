@@ -21,7 +21,7 @@ from uuid import UUID
 
 from actors.basic import values
 from actors.basic.emit import FILE_PREFIX
-from actors.basic.errors import CODES, BasicError, BudgetSpent
+from actors.basic.errors import CODES, BasicError, BudgetSpent, Spot
 from actors.basic.frames import Run
 from actors.basic.functions import FUNCTIONS
 from actors.basic.limits import Limits
@@ -301,7 +301,7 @@ class Host:
             case _:
                 raise error
         if not known.line:
-            known.line, known.script = _place(error.__traceback__)
+            known.placed(*_place(error.__traceback__))
         return known
 
     def handled(self, error: Exception) -> ErrorValue:
@@ -312,7 +312,7 @@ class Host:
         try:
             self.spend(_ERROR_STEPS)
         except BudgetSpent as spent:
-            spent.line, spent.script = known.line, known.script
+            spent.placed_like(known)
             raise
         return ErrorValue(known.message, known.code, known.line, known.script)
 
@@ -367,12 +367,12 @@ def _resident() -> int:
         return 0
 
 
-def _place(traceback: TracebackType | None) -> tuple[int, str]:
-    """(line, script) of the innermost place in a script."""
-    found = (0, "")
+def _place(traceback: TracebackType | None) -> tuple[str, int, int, Spot | None]:
+    """The innermost place in a script, as ``BasicError.placed`` takes it."""
+    found: tuple[str, int, int, Spot | None] = ("", 0, 0, None)
     while traceback is not None:
-        name = traceback.tb_frame.f_code.co_filename
-        if name.startswith(FILE_PREFIX):
-            found = (traceback.tb_lineno, name[len(FILE_PREFIX) :])
+        code = traceback.tb_frame.f_code
+        if code.co_filename.startswith(FILE_PREFIX):
+            found = (code.co_filename[len(FILE_PREFIX) :], traceback.tb_lineno, 0, (code, traceback.tb_lasti))
         traceback = traceback.tb_next
     return found

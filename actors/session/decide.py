@@ -280,7 +280,8 @@ class _Conversation:
                 state.started = False
             else:
                 # The message may quote what somebody said: it stays with the event.
-                self.turn.note("script_failed", script=outcome.script, line=outcome.line, code=outcome.code)
+                place = {"script": outcome.script, "line": outcome.line, "column": outcome.column}
+                self.turn.note("script_failed", **place, code=outcome.code)
                 self._apologise()
             state.opener = None
             self._run_is_over()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from actors.basic.checks import check_script
-from actors.basic.errors import CODES
+from actors.basic.errors import CODES, MEANINGS
 from actors.basic.functions import FUNCTIONS
 from actors.basic.hearing import NEEDS_SERVICE
 from actors.basic.host import OWN_FUNCTIONS
@@ -113,6 +113,9 @@ def test_parameter_types_are_listed() -> None:
 def test_error_codes_are_listed() -> None:
     rows = re.findall(r"^\| `(E_\w+)` \| (\d+) \|", section(LANGUAGE, "Errors"), re.MULTILINE)
     assert {code: int(number) for code, number in rows} == CODES
+    told = re.findall(r"^\| `(E_\w+)` \| \d+ \| (.*) \|$", section(LANGUAGE, "Errors"), re.MULTILINE)
+    plain = {code: re.sub(r"`|\[([^]]*)\]\([^)]*\)", r"\1", meaning) for code, meaning in told}
+    assert plain == MEANINGS
 
 
 def test_limits_are_listed() -> None:

@@ -358,9 +358,9 @@ def test_reset_word_begins_anew() -> None:
 def test_failed_run_apologises_in_the_bots_words() -> None:
     c = Conversation(config={"apology": "Oops."})
     c.open()
-    c.runs(outcome=Failed(code="E_TYPE", message="secret detail", script="start", line=2))
+    c.runs(outcome=Failed(code="E_TYPE", message="secret detail", script="start", line=2, column=7))
     assert c.shown() == ["Oops."]
-    assert c.notes == [("script_failed", {"script": "start", "line": 2, "code": "E_TYPE"})]
+    assert c.notes == [("script_failed", {"script": "start", "line": 2, "column": 7, "code": "E_TYPE"})]
 
 
 def test_set_aside_answer_leaves_the_question_standing() -> None:
