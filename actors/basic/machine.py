@@ -18,7 +18,7 @@ from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
-from actors.basic.host import Host, RunEnded, Wait
+from actors.basic.host import FUNCTIONS_TO_COME, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
 from actors.basic.parameters import bind
 from bus.protocol import Query, Rows
@@ -238,6 +238,8 @@ class Machine:
         name = script_name(target.removeprefix("()"))
         program = self.programs(name)
         if program is None:
+            if called and name in FUNCTIONS_TO_COME:
+                self.host.missing(name.upper())
             if called:
                 raise BasicError("E_NOFUNC", f"There is no procedure, function or script {name.upper()}.")
             if target.startswith("/"):
