@@ -72,8 +72,11 @@ def policy_of(bus: Bus) -> Policy:
         data = await bus.resource(event.bot_version) if event.bot_version else None
         if data is None:
             return "skip"
-        said = BotPackage.from_bytes(data).setting("failed-turn").strip().lower()
-        return "block" if said == "block" else "skip"
+        try:
+            package = BotPackage.from_bytes(data)
+        except ValueError:  # what fails is most likely just that: the event is set aside, and the worker goes on
+            return "skip"
+        return "block" if package.setting("failed-turn").strip().lower() == "block" else "skip"
 
     return policy
 
