@@ -363,6 +363,16 @@ def test_failed_run_apologises_in_the_bots_words() -> None:
     assert c.notes == [("script_failed", {"script": "start", "line": 2, "column": 7, "code": "E_TYPE"})]
 
 
+def test_a_package_that_cannot_be_read_gets_the_apology() -> None:
+    c = Conversation()
+    c.package = b'{"scripts": 5'
+    c.open()
+    c.says("hello?")
+    assert c.shown() == ["Sorry, something went wrong on our side. You can go on, or write again later."]
+    assert c.notes == [("bot_unreadable", {"version": c.version})]
+    assert c.all(RunRequested) == []
+
+
 def test_set_aside_answer_leaves_the_question_standing() -> None:
     c = Conversation()
     c.open()
