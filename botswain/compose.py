@@ -22,6 +22,7 @@ from bus.protocol import Bus
 from bus.stopping import Stop
 from bus.surroundings import Policy
 from bus.worker import Options
+from schemas.dialog import Failed
 from schemas.envelope import Event
 from schemas.package import BotPackage
 
@@ -46,9 +47,15 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(**{field.name: getattr(settings.basic, field.name) for field in fields(Limits)})
 
 
-def make_actors(settings: Settings, names: Sequence[str] = ()) -> list[Decider[Any]]:
-    """All actors, or those of *names*. Raises ``Problem`` for a name that nobody has."""
-    actors: list[Decider[Any]] = [SessionActor(), BasicActor(limits_of(settings)), ScheduleActor()]
+def make_actors(
+    settings: Settings, names: Sequence[str] = (), failed: Callable[[BotPackage, Failed], None] | None = None
+) -> list[Decider[Any]]:
+    """
+    All actors, or those of *names*; *failed* is told of scripts that fail.
+
+    Raises: Problem: a name that nobody has.
+    """
+    actors: list[Decider[Any]] = [SessionActor(), BasicActor(limits_of(settings), failed=failed), ScheduleActor()]
     known = [actor.name for actor in actors]
     if unknown := [name for name in names if name not in known]:
         raise Problem(f"There is no actor {', '.join(unknown)}.", f"There are: {', '.join(known)}.")
@@ -67,8 +74,11 @@ def policy_of(bus: Bus) -> Policy:
         data = await bus.resource(event.bot_version) if event.bot_version else None
         if data is None:
             return "skip"
-        said = BotPackage.from_bytes(data).setting("failed-turn").strip().lower()
-        return "block" if said == "block" else "skip"
+        try:
+            package = BotPackage.from_bytes(data)
+        except ValueError:  # what fails is most likely just that: the event is set aside, and the worker goes on
+            return "skip"
+        return "block" if package.setting("failed-turn").strip().lower() == "block" else "skip"
 
     return policy
 

@@ -11,7 +11,7 @@ import structlog
 
 from botswain.terminal import wants_colours
 
-__all__ = ["configure_logging"]
+__all__ = ["configure_logging", "for_people"]
 
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # Libraries that tell at info what we tell ourselves.
@@ -43,9 +43,14 @@ class _Lossy:
             self._stream.flush()
 
 
+def for_people(format_: Literal["auto", "console", "json"]) -> bool:
+    """Whether the log is for people to read, not for machines."""
+    return format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+
+
 def configure_logging(level: str, format_: Literal["auto", "console", "json"]) -> None:
     """Configure structlog, and the logging of the standard library for what libraries say."""
-    console = format_ == "console" or (format_ == "auto" and sys.stderr.isatty())
+    console = for_people(format_)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

@@ -21,6 +21,7 @@ import msgspec
 from actors.basic import BasicActor
 from actors.basic.limits import Limits
 from actors.session import SessionActor
+from botswain.failing import excerpt_of, place_of
 from bus.actor import Decider, Resource, Turn, derived_id
 from bus.errors import QueryFailed
 from bus.protocol import Outgoing, Query, Rows
@@ -180,8 +181,8 @@ class Rehearsal:
                     self._waiting.add(event.run)
                 if isinstance(event.outcome, Failed):
                     failed = event.outcome
-                    place = f"{failed.script}.bas:{failed.line}" if failed.line else failed.script
-                    self._errors.append(f"{place}: {failed.code}: {failed.message}")
+                    said = f"{place_of(failed)}: {failed.code}: {failed.message}"
+                    self._errors.append("\n".join([said, *excerpt_of(self.package, failed)]))
             case TimerRequested() if event.reply_to is not None:
                 self._timers[event.key, event.reply_to, event.timer] = event
             case TimerCancelled() if event.reply_to is not None:

@@ -142,6 +142,7 @@ class Failed(_Kind, tag="failed"):
     message: str
     script: str
     line: Annotated[int, Meta(ge=0, description="1-based; 0 when no line is to blame")]
+    column: Annotated[int, Meta(ge=0, description="1-based, in characters; 0 when not known")] = 0
 
 
 Outcome = AwaitsAnswer | AwaitsWorld | Ended | Failed

@@ -7,7 +7,7 @@ stands. Between events a run is data in the state of its session.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 from uuid import UUID
 
@@ -55,14 +55,23 @@ class BasicActor:
     Args:
         limits: of a turn of a run; a bot's configuration may lower them.
         max_program_bytes: about how much memory compiled bots may take.
+        failed: told of every run that fails, with the package it is of, for an author who watches; told again if the
+            turn is repeated. Must be quick and must not raise.
     """
 
     name = BASIC
     topic = BASIC
     state = BasicState
 
-    def __init__(self, limits: Limits | None = None, *, max_program_bytes: int = 128 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        *,
+        max_program_bytes: int = 128 * 1024 * 1024,
+        failed: Callable[[BotPackage, Failed], None] | None = None,
+    ) -> None:
         self._bots = Bots(limits or Limits(), max_program_bytes)
+        self._failed = failed
 
     def decide(self, turn: Turn, state: BasicState | None) -> BasicState | Deciding | None:
         event = turn.event
@@ -108,9 +117,8 @@ class BasicActor:
             _tell(turn, run, [], _no_bot(trigger.script))
             return _kept(state)
         machine = self._machine(turn, run, state, bot)
-        return (
-            yield from _stepped(turn, machine, machine.begin(event.script, event.arguments), state, event.bot_version)
-        )
+        step = machine.begin(event.script, event.arguments)
+        return (yield from self._stepped(turn, machine, step, state, event.bot_version))
 
     def _go_on(self, turn: Turn, state: BasicState, run_id: UUID, kind: str, number: str = "") -> Deciding | None:
         open_run = state.runs.get(str(run_id))
@@ -140,7 +148,45 @@ class BasicActor:
             step = machine.overdue()
         else:
             step = machine.fired()
-        return (yield from _stepped(turn, machine, step, state, version))
+        return (yield from self._stepped(turn, machine, step, state, version))
+
+    def _stepped(self, turn: Turn, machine: Machine, step: Step, state: BasicState, version: str) -> Deciding:
+        """Take one step, and keep and tell what came of it."""
+        run, host = machine.run, machine.host
+        outcome = yield from _asking(step, host)
+        frames = None
+        if isinstance(outcome, AwaitsAnswer | AwaitsWorld):
+            frames = dump(run, host.limits.max_frame)
+            if frames is None:
+                message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
+                script, line, column = machine.where()
+                outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+        if isinstance(outcome, AwaitsWorld):
+            assert run.wait is not None
+            turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
+        key = str(run.id)
+        known = state.runs.get(key)
+        if frames is None:
+            state.runs.pop(key, None)
+        elif known is not None:
+            known.frames = frames
+        else:
+            trigger = run.trigger
+            state.runs[key] = OpenRun(
+                bot=trigger.bot,
+                bot_version=version,
+                script=trigger.script,
+                trigger=trigger.kind,
+                channel=trigger.channel,
+                person=trigger.person,
+                message=trigger.message,
+                frames=frames,
+            )
+        state.session = values.dump(host.session) if host.session else {}
+        if self._failed is not None and isinstance(outcome, Failed):
+            self._failed(host.around.package, outcome)
+        _tell(turn, run, host.acts, outcome)
+        return _kept(state)
 
     def _cancel(self, turn: Turn, state: BasicState, run_id: str) -> BasicState | None:
         open_run = state.runs.pop(run_id, None)
@@ -166,43 +212,6 @@ class BasicActor:
         session = values.load(state.session) if state.session else {}
         around = Surroundings(event.id, event.at, bot.package, bot.settings, bot.zone, bot.limits, session)
         return Machine(run, Host(run, around, HANDLERS), bot.program)
-
-
-def _stepped(turn: Turn, machine: Machine, step: Step, state: BasicState, version: str) -> Deciding:
-    """Take one step, and keep and tell what came of it."""
-    run, host = machine.run, machine.host
-    outcome = yield from _asking(step, host)
-    frames = None
-    if isinstance(outcome, AwaitsAnswer | AwaitsWorld):
-        frames = dump(run, host.limits.max_frame)
-        if frames is None:
-            message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
-            script, line = machine.where()
-            outcome = Failed(code="E_LIMIT", message=message, script=script, line=line)
-    if isinstance(outcome, AwaitsWorld):
-        assert run.wait is not None
-        turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
-    key = str(run.id)
-    known = state.runs.get(key)
-    if frames is None:
-        state.runs.pop(key, None)
-    elif known is not None:
-        known.frames = frames
-    else:
-        trigger = run.trigger
-        state.runs[key] = OpenRun(
-            bot=trigger.bot,
-            bot_version=version,
-            script=trigger.script,
-            trigger=trigger.kind,
-            channel=trigger.channel,
-            person=trigger.person,
-            message=trigger.message,
-            frames=frames,
-        )
-    state.session = values.dump(host.session) if host.session else {}
-    _tell(turn, run, host.acts, outcome)
-    return _kept(state)
 
 
 def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:

@@ -11,7 +11,10 @@ from typing import Literal
 from actors.basic import nodes
 from actors.basic.errors import Problem, nearest
 from actors.basic.functions import FUNCTIONS
+from actors.basic.hearing import NEEDS_SERVICE
+from actors.basic.host import FUNCTIONS_TO_COME, OWN_FUNCTIONS, WITHOUT_ARGUMENTS
 from actors.basic.keywords import TABLE, Effect, KeywordTable
+from actors.basic.keywords.session import not_there
 from actors.basic.nodes import Body, Expr, Span, Statement
 from actors.basic.schedule_text import complaint
 from actors.basic.tools import PARAM_TYPES, function_schema
@@ -22,26 +25,35 @@ __all__ = ["PREDEFINED", "Analysis", "Names", "Role", "analyse", "script_name"]
 
 Role = Literal["entry", "tool", "schema", "job", "endpoint", "handler"]
 
-PREDEFINED = frozenset(
+_TO_COME = frozenset(
     [
-        *("user", "username", "from", "mobile", "session", "bot", "message", "history", "error", "err"),
         *("body", "params", "headers", "method", "path", "fields", "form", "metadata", "event"),
         *("result", "approval", "errors", "report", "high", "low", "on", "off"),
     ]
+)
+"""Names of which what would set them is not there yet."""
+
+PREDEFINED = _TO_COME | frozenset(
+    ["user", "username", "from", "mobile", "session", "bot", "message", "history", "error", "err"]
 )
 """Names that can be read without being set."""
 
 _HANDLERS = frozenset(["new_session", "on_transfer", "new_email", "on_receive_email"])
 
-_SESSION_FUNCTIONS = frozenset(
-    [
-        *("session_id", "bot_id", "user_id", "is_active", "get_last_message_time", "format_history"),
-        *("analyze_sentiment", "detect_urgency", "classify_intent", "is_personal_email", "is_autoreply"),
-        *("generate_case_number", "get_next_available_agent", "file_exists"),
-        *("log_info", "log_warn", "log_error", "log_debug", "exists", "error", "is_error", "get_error_message"),
-    ]
-)
-"""Functions of the language that are not pure; whether they are there yet shows when they are called."""
+_FAILS_YET: dict[type[nodes.Node], str] = {
+    nodes.Step: "STEP",
+    nodes.Sql: "SELECT",
+    nodes.OnEvent: "ON",
+}
+"""Statements that are read, and a run that reaches one fails."""
+
+_IDLE_YET: dict[type[nodes.Node], str] = {
+    nodes.Table: "TABLE",
+    nodes.CreateIndex: "CREATE INDEX",
+    nodes.ScheduleDeclaration: "SET SCHEDULE",
+    nodes.Webhook: "WEBHOOK",
+}
+"""Declarations that are read, and a run passes over them."""
 
 _FILTERED = frozenset(["find", "find all", "filter", "update", "delete", "aggregate"])
 _MAKES_ITS_LIST = frozenset(["append", "push"])
@@ -162,6 +174,9 @@ class _Analyser:
     def run(self) -> Analysis:
         for note in self.script.notes:
             self._warn(note.message, note.at, note.hint)
+        stem = script_name(self.script.name)
+        if stem in _HANDLERS and self.script.body:
+            self._warn(f"nothing runs a script of the name {stem} yet", self.script.body[0].at)
         self._declarations()
         self._body(self.script.body, _Place(top=True))
         for node in self.statements:
@@ -333,14 +348,32 @@ class _Analyser:
                 self.found.effects.add("q")
             case nodes.TextBlock(kind=kind):
                 self.found.effects.add("m" if kind == "talk" else "s" if kind == "system prompt" else "q")
-        if isinstance(node, nodes.Step | nodes.Sql | nodes.OnEvent | nodes.Schedule):
-            phrases = {nodes.Step: "STEP", nodes.Sql: "SELECT", nodes.OnEvent: "ON", nodes.Schedule: "SET SCHEDULE"}
-            self._not_there(phrases[type(node)], node.at)
+        if (phrase := _FAILS_YET.get(type(node))) is not None:
+            self._not_there(phrase, node.at)
+        elif (phrase := _IDLE_YET.get(type(node))) is not None:
+            self._warn_once((phrase, "idle"), f"{phrase} is read and checked, and nothing comes of it yet", node.at)
+        elif isinstance(node, nodes.Schedule):
+            self._not_there("SET SCHEDULE" if node.delay is None else "SCHEDULE IN", node.at)
         elif isinstance(node, nodes.TextBlock) and node.kind == "mail":
             self._not_there("BEGIN MAIL", node.at)
+        elif isinstance(node, nodes.Hear) and node.kind in NEEDS_SERVICE:
+            self._not_there(f"HEAR AS {node.kind.upper()}", node.at)
 
     def _not_there(self, phrase: str, at: Span) -> None:
         self._warn_once((phrase, ""), f"{phrase} is not there yet, a run that reaches it fails", at)
+
+    def _form(self, node: nodes.Keyword) -> str:
+        """What a keyword that works is asked for in a form that does not yet, as far as the text tells; else ''."""
+        match node:
+            case nodes.Keyword(phrase="set" | "set session", arguments=(_, _, _)):
+                return "SET of a table" if node.phrase == "set" else "SET SESSION of another session"
+            case nodes.Keyword(phrase="get session", arguments=(_, _)):
+                return "GET SESSION of another session"
+            case nodes.Keyword(phrase="get", arguments=(nodes.Literal_(value=str() as text),)):
+                return not_there(text)
+            case nodes.Keyword(phrase="get", arguments=(nodes.Template(parts=(str() as text, *_)),)):
+                return not_there(text + "x")
+        return ""
 
     def _keyword(self, node: nodes.Keyword) -> None:
         row = self.table.get(node.phrase)
@@ -348,8 +381,9 @@ class _Analyser:
             self._error(f"there is no keyword {node.phrase.upper()}", node.at)
             return
         self.found.effects.add(row.effect)
-        if row.handler is None:
-            self._not_there(node.phrase.upper(), node.at)
+        missing = node.phrase.upper() if row.handler is None and row.function is None else self._form(node)
+        if missing:
+            self._not_there(missing, node.at)
         first = _written(node.arguments[0]) if node.arguments else None
         if first is not None:
             if node.phrase in _NAMES_A_TOOL:
@@ -393,7 +427,9 @@ class _Analyser:
         elif script_name(name) in self.known.scripts:
             self.found.scripts.add(script_name(name))
             self.found.effects.add("q")
-        elif name not in _SESSION_FUNCTIONS:
+        elif name in FUNCTIONS_TO_COME:
+            self._not_there(name.upper(), node.at)
+        elif name not in OWN_FUNCTIONS:
             candidates = self.procedures.keys() | FUNCTIONS.keys() | self.known.scripts
             message = f"there is no function, procedure or script {name}"
             self._warn(message, node.at, self._meant(name, candidates))
@@ -443,10 +479,16 @@ class _Analyser:
 
     def _read(self, node: nodes.Name) -> None:
         name = node.name
-        if name in self.set_names or name in PREDEFINED or name in self.known.variables or name in self.procedures:
+        if name in self.set_names or name in self.known.variables or name in self.procedures:
+            return
+        if name == "history" or (name in FUNCTIONS_TO_COME and name in WITHOUT_ARGUMENTS):
+            self._not_there(name.upper(), node.at)
+            return
+        if name in _TO_COME:
+            self._warn_once(("name", name), f"what sets {name} is not there yet, it is null", node.at)
             return
         function = FUNCTIONS.get(name)
-        if (function is not None and function.minimum == 0) or name in _SESSION_FUNCTIONS:
+        if name in PREDEFINED or (function is not None and function.minimum == 0) or name in WITHOUT_ARGUMENTS:
             return
         candidates = self.set_names | PREDEFINED | self.known.variables
         self._warn_once(
@@ -482,7 +524,7 @@ class _Analyser:
                 row = self.table.get(phrase)
                 return row is not None and row.effect in ("q", "w")
             case nodes.Call(name=name):
-                return name not in FUNCTIONS and name not in _SESSION_FUNCTIONS
+                return name not in FUNCTIONS and name not in OWN_FUNCTIONS
             case nodes.TextBlock(kind=kind):
                 return kind == "mail"
         return False

@@ -46,13 +46,13 @@ class Body:
     Args:
         parameters: names that the values of a call are bound to.
         catches: it may have a use for an error of what it called.
-        lines: block number -> line of the statement that was suspended before it.
+        places: block number -> place of what was suspended before it.
     """
 
     name: str
     parameters: tuple[str, ...]
     catches: bool
-    lines: dict[int, int]
+    places: dict[int, nodes.Span]
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -180,7 +180,7 @@ class _Compiler:
     def _framed(self, name: str, parameters: Sequence[str], own: Sequence[str], body: nodes.Body) -> ast.stmt:
         writer = FramedWriter(self.scopes, name, parameters, own, body)
         written = writer.framed_body()
-        self.bodies[name] = Body(name, tuple(parameters), writer.handles_errors, writer.lines)
+        self.bodies[name] = Body(name, tuple(parameters), writer.handles_errors, writer.places)
         if writer.handles_errors:
             self.landings[name] = writer.landings
         arguments = ("kept", "pc", "value", "error", "d", "m")

@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from itertools import islice
+from types import CodeType
+from typing import Final, Literal
 
+from actors.basic.excerpts import excerpt
 from actors.basic.nodes import Span
 
-__all__ = ["CODES", "BasicError", "BudgetSpent", "Code", "Problem", "ScriptErrors", "nearest"]
+__all__ = ["CODES", "MEANINGS", "BasicError", "BudgetSpent", "Code", "Problem", "ScriptErrors", "Spot", "nearest"]
 
 Code = Literal[
     "E_TYPE",
@@ -54,7 +57,29 @@ CODES: dict[Code, int] = {
 }
 """The number of each code, which ``ERR`` gives; 0 is no error. Scripts compare with them: never renumber."""
 
-MAX_SHOWN = 160  # characters of a source line in a rendered problem
+MEANINGS: Final[dict[str, str]] = {
+    "E_TYPE": "a value of this type does not work here",
+    "E_VALUE": "the type is right, the value is not",
+    "E_DIV0": "division by zero",
+    "E_NOFUNC": "no such function, procedure or method",
+    "E_NOSCRIPT": "no such script, or its version is gone",
+    "E_NOTFOUND": "no such file, person or operation",
+    "E_INPUT": "three bad answers to one HEAR, or nobody to hear",
+    "E_TIMEOUT": "nobody answered in time",
+    "E_NET": "a service could not be reached",
+    "E_DB": "the database refused",
+    "E_DENIED": "not allowed",
+    "E_LIMIT": "a limit was passed",
+    "E_CONFIG": "something is not set up, or not there yet",
+    "E_ASSERT": "an ASSERT did not hold",
+    "E_USER": "the script said so",
+}
+"""What can be told of an error where its message, which may quote what somebody said, has no place."""
+
+Spot = tuple[CodeType, int]
+"""A place in compiled code: of the code, the instruction at that offset in bytes."""
+
+_INSTRUCTION: Final = 2  # bytes
 
 
 class BasicError(Exception):
@@ -66,14 +91,40 @@ class BasicError(Exception):
         message: for the author, in one sentence.
         line: 1-based, 0 when not known yet (the machine fills it in).
         script: the name of the script, empty when not known yet.
+        column: 1-based, in characters; 0 when not known.
     """
 
-    def __init__(self, code: Code, message: str, line: int = 0, script: str = "") -> None:
+    def __init__(self, code: Code, message: str, line: int = 0, script: str = "", column: int = 0) -> None:
         super().__init__(code, message, line, script)
         self.code = code
         self.message = message
         self.line = line
         self.script = script
+        self._column = column
+        self._spot: Spot | None = None
+
+    @property
+    def column(self) -> int:
+        """
+        1-based, in characters; 0 when not known.
+
+        It is looked up when somebody asks: that takes as long as the code is, and of most errors that a script catches
+        nobody wants to know.
+        """
+        if not self._column and self._spot is not None:
+            code, offset = self._spot
+            line, _, column, _ = next(islice(code.co_positions(), offset // _INSTRUCTION, None), (None,) * 4)
+            if line == self.line and column is not None:
+                self._column = column + 1
+        return self._column
+
+    def placed(self, script: str, line: int, column: int = 0, spot: Spot | None = None) -> None:
+        """Say where it happened: with the column, or with the place in compiled code that tells it."""
+        self.script, self.line, self._column, self._spot = script, line, column, spot
+
+    def placed_like(self, other: BasicError) -> None:
+        """Say that it happened where *other* did."""
+        self.placed(other.script, other.line, other._column, other._spot)
 
     def __str__(self) -> str:
         where = f"{self.script}:{self.line}: " if self.script else ""
@@ -108,21 +159,10 @@ class Problem:
         head = f"{self.file}:{self.at.line}:{self.at.column}: {self.severity}: {self.message}"
         shown = [head]
         if 1 <= self.at.line <= len(lines):
-            shown += _underline(lines[self.at.line - 1], self.at)
+            shown += excerpt(lines[self.at.line - 1], self.at.column, self.at.length)
         if self.hint:
             shown.append(f"    hint: {self.hint}")
         return "\n".join(shown)
-
-
-def _underline(line: str, at: Span) -> list[str]:
-    start = at.column - 1
-    offset = max(0, start - MAX_SHOWN // 2) if len(line) > MAX_SHOWN else 0
-    window = line[offset : offset + MAX_SHOWN]
-    # Tabs stay tabs under the line, so that the caret stands right however wide they are shown.
-    before = "".join("\t" if character == "\t" else " " for character in line[offset:start])
-    before += " " * (start - offset - len(before))
-    carets = "^" * max(1, min(at.length, len(window) - (start - offset)))
-    return [f"    {window}", f"    {before}{carets}"]
 
 
 class ScriptErrors(Exception):

@@ -60,8 +60,8 @@ class FramedWriter(PlainWriter):
         self.alive: list[str] = []
         self.states: list[str] = []
         self.all_temporaries: dict[str, None] = {}
-        self.lines: dict[int, int] = {}
-        """Of every block that a suspension leads to, the line of what was suspended."""
+        self.places: dict[int, nodes.Span] = {}
+        """Of every block that a suspension leads to, the place of what was suspended."""
         self.handles_errors = False
         self.landings: dict[int, tuple[int, int]] = {}
         self._temporaries = 0
@@ -243,9 +243,9 @@ class FramedWriter(PlainWriter):
     def _lower_tail(self, called: nodes.CallScript) -> None:
         arguments = self.reduce_all(called.arguments)
         given = tuple_of([self.ex.expr(argument) for argument in arguments])
-        line = constant(called.at.line)
+        place = constant((called.at.line, called.at.column))
         self.out.append(
-            placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given, line])), called.at)
+            placed(ast.Return(tuple_of([constant(Op.TAIL), constant(called.target), given, place])), called.at)
         )
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
@@ -494,7 +494,7 @@ class FramedWriter(PlainWriter):
     def _suspended(self, op: int, payload: list[ast.expr], at: nodes.Span) -> Temporary:
         """Leave the body; it is entered again at the next block with the value, which goes to a temporary."""
         following = self._block()
-        self.lines[following] = at.line
+        self.places[following] = at
         kept = [(name, load("v_" + name)) for name in self.kept]
         kept += [(name, load(name)) for name in dict.fromkeys([*self.states, *self.alive])]
         if self.scopes.uses_on_error:

@@ -29,7 +29,7 @@ class Op:
     KEYWORD: Final = 3  # pc, kept, phrase, arguments, clauses
     HEAR: Final = 4  # pc, kept, what to hear
     SCRIPT: Final = 5  # pc, kept, name, arguments
-    TAIL: Final = 6  # name, arguments, line
+    TAIL: Final = 6  # name, arguments, (line, column)
 
 
 @dataclass(frozen=True, slots=True)

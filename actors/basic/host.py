@@ -21,7 +21,7 @@ from uuid import UUID
 
 from actors.basic import values
 from actors.basic.emit import FILE_PREFIX
-from actors.basic.errors import CODES, BasicError, BudgetSpent
+from actors.basic.errors import CODES, BasicError, BudgetSpent, Spot
 from actors.basic.frames import Run
 from actors.basic.functions import FUNCTIONS
 from actors.basic.limits import Limits
@@ -30,7 +30,17 @@ from schemas.conversation import Attachment, Suggestion
 from schemas.dialog import Act, Said, SuggestionAdded
 from schemas.package import BotPackage
 
-__all__ = ["OWN_FUNCTIONS", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
+__all__ = [
+    "FUNCTIONS_TO_COME",
+    "OWN_FUNCTIONS",
+    "WITHOUT_ARGUMENTS",
+    "Clauses",
+    "Handler",
+    "Host",
+    "RunEnded",
+    "Surroundings",
+    "Wait",
+]
 
 _CHUNK: Final = 8192
 """Steps between two looks at the memory of the process."""
@@ -43,6 +53,17 @@ OWN_FUNCTIONS: Final = frozenset({
     "log_debug", "exists",
 })  # fmt: skip
 """Functions that ask about the run itself; ``exists`` is the compiler's."""
+
+FUNCTIONS_TO_COME: Final = frozenset({
+    "is_active", "get_last_message_time", "format_history", "detect_urgency", "classify_intent", "is_personal_email",
+    "is_autoreply", "generate_case_number", "get_next_available_agent", "file_exists",
+})  # fmt: skip
+"""Functions known by name only: a run that calls one fails with E_CONFIG, unless the bot has a script of that name."""
+
+WITHOUT_ARGUMENTS: Final = frozenset({
+    "session_id", "bot_id", "user_id", "generate_case_number", "get_next_available_agent",
+})  # fmt: skip
+"""Of both, those that need no brackets."""
 
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _STATM: Final = "/proc/self/statm"
@@ -206,6 +227,10 @@ class Host:
         function = FUNCTIONS.get(name)
         if function is not None and function.minimum == 0:
             return function.call(self) if function.context else function.call()
+        if name in WITHOUT_ARGUMENTS:
+            return self.own_function(name, ())
+        if name == "history":
+            return self.missing("HISTORY")
         return None
 
     def predefined(self, name: str) -> tuple[bool, object]:
@@ -267,6 +292,8 @@ class Host:
                 return first.message if isinstance(first, ErrorValue) else ""
             case "log_info" | "log_warn" | "log_error" | "log_debug":
                 return self.keyword("log", arguments, ())
+            case _ if name in FUNCTIONS_TO_COME:
+                return self.missing(name.upper())
             case _:
                 raise BasicError("E_NOFUNC", f"There is no function {name.upper()}.")
 
@@ -301,7 +328,7 @@ class Host:
             case _:
                 raise error
         if not known.line:
-            known.line, known.script = _place(error.__traceback__)
+            known.placed(*_place(error.__traceback__))
         return known
 
     def handled(self, error: Exception) -> ErrorValue:
@@ -312,7 +339,7 @@ class Host:
         try:
             self.spend(_ERROR_STEPS)
         except BudgetSpent as spent:
-            spent.line, spent.script = known.line, known.script
+            spent.placed_like(known)
             raise
         return ErrorValue(known.message, known.code, known.line, known.script)
 
@@ -367,12 +394,12 @@ def _resident() -> int:
         return 0
 
 
-def _place(traceback: TracebackType | None) -> tuple[int, str]:
-    """(line, script) of the innermost place in a script."""
-    found = (0, "")
+def _place(traceback: TracebackType | None) -> tuple[str, int, int, Spot | None]:
+    """The innermost place in a script, as ``BasicError.placed`` takes it."""
+    found: tuple[str, int, int, Spot | None] = ("", 0, 0, None)
     while traceback is not None:
-        name = traceback.tb_frame.f_code.co_filename
-        if name.startswith(FILE_PREFIX):
-            found = (traceback.tb_lineno, name[len(FILE_PREFIX) :])
+        code = traceback.tb_frame.f_code
+        if code.co_filename.startswith(FILE_PREFIX):
+            found = (code.co_filename[len(FILE_PREFIX) :], traceback.tb_lineno, 0, (code, traceback.tb_lasti))
         traceback = traceback.tb_next
     return found

@@ -113,6 +113,9 @@ _END_OF = {
 _UNQUOTED = re.compile(r"""[^\S\n]+(?!["=.\[:]|[-+*/]=|//|'[^\n']*'[^\S\n]*$)(?P<text>[^\s][^\n]*)""", re.MULTILINE)
 _TABLE = re.compile(r"[^\S\n]+[.\w]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_ESCAPED = re.compile(r"\\(?:\\\\?)?[^\n]?")
+_QUOTES_IN_HOLES = 'inside ${…} a text is written "x" or \\"x\\"'
+_NOT_DOUBLED = f'{_QUOTES_IN_HOLES}, not ""x""'
 
 # An apostrophe behind one of these words begins a string, if it is closed on the line.
 _OPERAND_WORDS = frozenset(
@@ -188,6 +191,7 @@ class _Lexer:
         self.long_strings = True  # until one reaches the end of the file unclosed
         self.no_holes_before = 0  # where the line ends in which ``${`` was not closed
         self.nesting = 0
+        self.line_end = (0, -1)  # from there on, the line ends here
 
     def run(self) -> Lexed:
         size = len(self.source.encode("utf-8", "surrogatepass"))
@@ -247,6 +251,10 @@ class _Lexer:
                     if depth == 0:
                         return position
                     depth -= 1
+                elif hole and text == "\\" and source.startswith('"', position, end):
+                    position = self.escaped(start, tokens, blank=blank)
+                    blank = False
+                    continue
                 tokens.append(Token(SIGN, text, text, self.line, start - self.line_start + 1, start, position, blank))
             elif kind == "newline":
                 position = self.newline(start, tokens)
@@ -275,8 +283,13 @@ class _Lexer:
         return Span(self.line, position - self.line_start + 1, length)
 
     def end_of_line(self, position: int) -> int:
-        found = self.source.find("\n", position)
-        return len(self.source) if found < 0 else found
+        # Asked for each ${ of a line that may be as long as the script.
+        first, end = self.line_end
+        if not first <= position <= end:
+            end = self.source.find("\n", position)
+            end = len(self.source) if end < 0 else end
+            self.line_end = (position, end)
+        return end
 
     def unknown(self, position: int) -> int:
         character = self.source[position]
@@ -379,7 +392,8 @@ class _Lexer:
         """
         A ``"…"`` with its escapes and holes, over several lines if need be.
 
-        Inside a hole of a string it may also be written ``\\"…\\"``, and ends on its line.
+        Args:
+            one_line: it stands in a hole, and ends on its line.
         """
         line, column = self.line, start - self.line_start + 1
         before = (self.line, self.line_start)
@@ -424,6 +438,46 @@ class _Lexer:
             position = self.end_of_line(start)
             parts, texts = [], [source[start + 1 : position]]
             self.problem("this text is not closed", Span(line, column), 'it needs a " at its end')
+        if one_line and closed and position == start + 2 and source[position : position + 1].isalnum():
+            self.problem("this text is empty, and more follows", Span(line, column, 2), _NOT_DOUBLED)
+            doubled = source.find('""', position, self.end_of_line(start))
+            position = doubled + 2 if doubled > 0 else position
+        if texts or not parts:
+            parts.append("".join(texts))
+        tokens.append(Token(STRING, source[start:position], tuple(parts), line, column, start, position, blank))
+        return position
+
+    def escaped(self, start: int, tokens: list[Token], *, blank: bool) -> int:
+        r"""
+        A ``\"…\"`` in a hole: the string around is written as if its holes were text, too. It ends on its line; what is
+        escaped in it has one more backslash: ``\\n``, ``\\\"``.
+        """
+        source, end = self.source, self.end_of_line(start)
+        line, column = self.line, start - self.line_start + 1
+        parts: list[str | Hole] = []
+        texts: list[str] = []
+        position = start + 2
+        closed = False
+        while position < end and not closed and source[position] != '"':
+            plain = _PLAIN.match(source, position)
+            if plain is not None:
+                texts.append(plain[0])
+                position = plain.end()
+            elif source.startswith('\\"', position):
+                closed = True
+                position += 2
+            elif (found := _ESCAPED.match(source, position, end)) is not None:
+                # Of \\n and \\\" the last counts, and of \n, which the string around would have taken away, as well.
+                position = found.end()
+                texts.append(_ESCAPES.get(source[position - 1], source[position - 1]))
+            elif source.startswith("${", position) and not source.startswith("${{", position):
+                position = self.hole(position, end, parts, texts, strict=True)
+            else:
+                texts.append("$")
+                position += 1
+        if not closed:
+            self.problem('this text begins with \\" and does not end with it', Span(line, column, 2), _QUOTES_IN_HOLES)
+            position += position < end
         if texts or not parts:
             parts.append("".join(texts))
         tokens.append(Token(STRING, source[start:position], tuple(parts), line, column, start, position, blank))
@@ -445,6 +499,8 @@ class _Lexer:
         if stopped is None:
             if strict and start >= self.no_holes_before:
                 hint = "write \\${ for the two characters themselves"
+                if '"' in self.source[start:end].removesuffix('"'):
+                    hint += f"; {_QUOTES_IN_HOLES}"
                 self.problem("this ${ is not closed on its line", self.here(start, 2), hint)
             elif start >= self.no_holes_before:
                 self.warn("this ${ is not closed on its line, it stays as text", self.here(start, 2))

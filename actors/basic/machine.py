@@ -18,7 +18,7 @@ from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
-from actors.basic.host import Host, RunEnded, Wait
+from actors.basic.host import FUNCTIONS_TO_COME, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
 from actors.basic.parameters import bind
 from bus.protocol import Query, Rows
@@ -139,7 +139,7 @@ class Machine:
                 except BasicError as raised:
                     error = host.fault(raised)
                     if op == Op.TAIL and not error.line:
-                        error.line, error.script = left[3], activation.script
+                        error.placed(activation.script, *left[3])
                     continue
                 if isinstance(value, Wait):
                     return self._suspend(value)
@@ -189,14 +189,12 @@ class Machine:
     def _located(self, error: BasicError, program: Program, frame: Frame) -> None:
         """An error of something outside of any script is laid to the statement that asked for it."""
         if not error.line:
-            error.line = program.bodies[frame.body].lines.get(frame.pc, 0)
-            error.script = program.name
+            error.placed(program.name, *_waits_in(program, frame))
 
-    def where(self) -> tuple[str, int]:
-        """(script, line) of what a suspended run waits in."""
+    def where(self) -> tuple[str, int, int]:
+        """(script, line, column) of what a suspended run waits in."""
         activation = self.run.stack[-1]
-        frame = activation.frames[-1]
-        return activation.script, self._program(activation).bodies[frame.body].lines.get(frame.pc, 0)
+        return activation.script, *_waits_in(self._program(activation), activation.frames[-1])
 
     def _suspend(self, wait: Wait) -> Outcome:
         run = self.run
@@ -213,7 +211,7 @@ class Machine:
 
     def _failed(self, error: BasicError) -> Failed:
         script = error.script or self.run.trigger.script
-        return Failed(code=error.code, message=error.message, script=script, line=error.line)
+        return Failed(code=error.code, message=error.message, script=script, line=error.line, column=error.column)
 
     # --- scripts ----------------------------------------------------------------------------------------------------
 
@@ -240,6 +238,8 @@ class Machine:
         name = script_name(target.removeprefix("()"))
         program = self.programs(name)
         if program is None:
+            if called and name in FUNCTIONS_TO_COME:
+                self.host.missing(name.upper())
             if called:
                 raise BasicError("E_NOFUNC", f"There is no procedure, function or script {name.upper()}.")
             if target.startswith("/"):
@@ -257,6 +257,12 @@ class Machine:
         kept.update(bind(self.host, program, arguments))
         shared = {name: kept.pop(name) for name in program.shared if name in kept}
         self.run.stack.append(Activation(name, program.digest, [Frame("", 0, kept)], shared))
+
+
+def _waits_in(program: Program, frame: Frame) -> tuple[int, int]:
+    """(line, column) of what *frame* was suspended in, zeros if it was not."""
+    at = program.bodies[frame.body].places.get(frame.pc)
+    return (0, 0) if at is None else (at.line, at.column)
 
 
 def _plain(value: object) -> Any:

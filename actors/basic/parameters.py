@@ -35,13 +35,13 @@ def bind(host: Host, program: Program, arguments: dict[str, Any] | Sequence[Any]
     for parameter in program.parameters:
         value = given.get(parameter.name)
         if value is None:
-            given[parameter.name] = _default(host, parameter)
+            given[parameter.name] = _default(host, parameter, program.name)
         else:
             given[parameter.name] = _coerced(host, parameter, value)
     return {name: value for name, value in given.items() if name in program.variables}
 
 
-def _default(host: Host, parameter: nodes.Param) -> Any:
+def _default(host: Host, parameter: nodes.Param, script: str) -> Any:
     default = parameter.default
     if default is None:
         return None
@@ -57,7 +57,8 @@ def _default(host: Host, parameter: nodes.Param) -> Any:
         case nodes.Object_(pairs=()):
             found = {}
         case _:
-            raise BasicError("E_VALUE", f"The DEFAULT of {parameter.name} must be a literal.", parameter.at.line)
+            message = f"The DEFAULT of {parameter.name} must be a literal."
+            raise BasicError("E_VALUE", message, parameter.at.line, script, parameter.at.column)
     return None if found is None else _coerced(host, parameter, found)
 
 

@@ -73,7 +73,7 @@ class Bot:
             except ScriptErrors as errors:
                 first = errors.problems[0]
                 message = f"{name} does not compile: {first.message}"
-                raise BasicError("E_NOSCRIPT", message, first.at.line, name) from errors
+                raise BasicError("E_NOSCRIPT", message, first.at.line, name, first.at.column) from errors
         return program
 
 

@@ -178,8 +178,9 @@ class PlainWriter:
                 phrase = "talk" if kind == "talk" else "system prompt"
                 said = tuple_of([self.ex.expr(text)])
                 self._effect(invoke("M", "keyword", constant(phrase), said, tuple_of([])), statement.at, clears=True)
-            case nodes.Schedule():
-                self._effect(invoke("M", "missing", constant("SET SCHEDULE")), statement.at)
+            case nodes.Schedule(delay=delay):
+                phrase = "SET SCHEDULE" if delay is None else "SCHEDULE IN"
+                self._effect(invoke("M", "missing", constant(phrase)), statement.at)
             case nodes.OnEvent(trigger=trigger):
                 self._effect(invoke("M", "missing", constant(f"ON {trigger.upper()}")), statement.at)
             case nodes.Step():

@@ -9,7 +9,7 @@ from typing import Final, Literal
 from actors.session import texts
 from schemas.package import BotPackage
 
-__all__ = ["NO_BOT", "BotFacts", "Overlap", "facts_of"]
+__all__ = ["NO_BOT", "UNREADABLE", "BotFacts", "Overlap", "facts_in", "facts_of"]
 
 Overlap = Literal["queue", "debounce", "interrupt"]
 _DEBOUNCE: Final = timedelta(seconds=1.5)
@@ -31,9 +31,21 @@ class BotFacts:
     idle: timedelta | None = None
     reset_words: frozenset[str] = frozenset()
     apology: str = ""
+    readable: bool = True
 
 
 NO_BOT: Final = BotFacts()
+UNREADABLE: Final = BotFacts(readable=False)
+"""Of a package of which nothing can be known: its conversations hear the apology."""
+
+
+def facts_in(data: bytes) -> BotFacts:
+    """Of the package as it is stored; ``UNREADABLE`` if it was damaged, or written by a program that is not like us."""
+    try:
+        package = BotPackage.from_bytes(data)
+    except ValueError:
+        return UNREADABLE
+    return facts_of(package)
 
 
 def facts_of(package: BotPackage) -> BotFacts:

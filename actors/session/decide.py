@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 from actors.session import texts
-from actors.session.bot import NO_BOT, BotFacts, facts_of
+from actors.session.bot import NO_BOT, BotFacts, facts_in
 from actors.session.state import Held, OpenRun, Quick, SessionState
 from bus.actor import Resource, Turn
 from schemas.conversation import (
@@ -47,7 +47,6 @@ from schemas.dialog import (
 )
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
-from schemas.package import BotPackage
 from schemas.schedule import TimerFired, TimerRequested
 from schemas.topics import BASIC, SCHEDULE, SESSION
 
@@ -85,7 +84,7 @@ class SessionActor:
     ) -> Generator[Resource, bytes | None, SessionState | None]:
         version = turn.event.bot_version
         found = yield Resource(version)
-        facts = NO_BOT if found is None else facts_of(BotPackage.from_bytes(found))
+        facts = NO_BOT if found is None else facts_in(found)
         if len(self._facts) >= self._remembered_bots:
             del self._facts[next(iter(self._facts))]
         self._facts[version] = facts
@@ -243,6 +242,10 @@ class _Conversation:
 
     def _respond(self) -> None:
         """The built-in responder: there is no model to ask, and the person is told so."""
+        if not self.facts.readable:
+            self.turn.note("bot_unreadable", version=self.turn.event.bot_version)
+            self._apologise()
+            return
         self._say("bot", texts.text("nothing_to_answer_with", self.state.person.locale))
 
     # --- runs -------------------------------------------------------------------------------------------------------
@@ -287,7 +290,8 @@ class _Conversation:
                 state.started = False
             else:
                 # The message may quote what somebody said: it stays with the event.
-                self.turn.note("script_failed", script=outcome.script, line=outcome.line, code=outcome.code)
+                place = {"script": outcome.script, "line": outcome.line, "column": outcome.column}
+                self.turn.note("script_failed", **place, code=outcome.code)
                 self._apologise()
             state.opener = None
             self._run_is_over()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import structlog
 
-from botswain.logs import configure_logging
+from botswain.logs import configure_logging, for_people
 from botswain.settings import Settings, read_settings
 from botswain.terminal import paint, show, show_faults
 
@@ -115,6 +115,7 @@ async def _up(settings: Settings) -> None:
         serve_http,
         worker_options,
     )
+    from botswain.failing import Failures
     from botswain.figures import WorkerFigures
     from botswain.installation import open_installation, open_store
     from botswain.publishing import Shelf, Workshop
@@ -136,6 +137,7 @@ async def _up(settings: Settings) -> None:
             await workshop.publish_all()
             registry = CollectorRegistry()
             figures = WorkerFigures(registry)
+            failed = Failures().show if for_people(settings.log.format) else None
             app = await _app(settings, installation, store, registry, stopping, workshop, {"worker": figures.check})
 
             def ready() -> None:
@@ -151,7 +153,7 @@ async def _up(settings: Settings) -> None:
                     serve_http(app, listener, settings, stopping, ready),
                     run_worker(
                         installation.bus,
-                        make_actors(settings),
+                        make_actors(settings, failed=failed),
                         stopping=stopping,
                         clock=installation.clock,
                         options=worker_options(settings),

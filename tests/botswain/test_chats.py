@@ -78,7 +78,11 @@ def test_time_passes_where_the_file_says_so(tmp_path: Path) -> None:
 def test_a_failing_script_is_told_to_its_author(tmp_path: Path) -> None:
     bot = BotPackage(name="broken", scripts={"start": 'TALK "hi"\nx = 1 / 0\n'})
     went = played(tmp_path, "< hi\n< ...\n", bot)
-    assert "start.bas:2: E_DIV0" in went.difference
+    assert went.difference.splitlines()[-3:] == [
+        "  ! start.bas:2:7: E_DIV0: Division by zero.",
+        "  !     x = 1 / 0",
+        "  !           ^",
+    ]
 
 
 def test_memory_is_shared_by_the_conversations_of_a_file(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def running() -> Iterator[Running]:
                     "--bots",
                     home / "bots",
                 ],
-                env=CLEAN | {"PYTHONPATH": str(ROOT)},
+                env=CLEAN | {"PYTHONPATH": str(ROOT), "BOTSWAIN_LOG__FORMAT": "console"},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -277,6 +277,20 @@ def test_an_edit_is_published_and_a_broken_one_is_not(running: Running) -> None:
     (folder / "start.bas").unlink()
     folder.rmdir()
     running.wait_until("the bot is gone with its folder", lambda: "shop" not in running.bot_names())
+
+
+def test_a_script_that_fails_is_shown_where_its_author_looks(running: Running) -> None:
+    bot(running.bots / "odd.gbai", 'HEAR who\nTALK "No " + (who / 2)\n')
+    running.wait_until("a new bot is listed", lambda: "odd" in running.bot_names())
+    assert "went wrong" in botswain("chat", "odd", "--url", running.address, said="Ada\n").stdout
+    log = running.data.parent / "log"
+    shown = (
+        "odd: start.bas:2:19: failed: E_TYPE, a value of this type does not work here\n"
+        '    TALK "No " + (who / 2)\n'
+        "                      ^\n"
+    )
+    running.wait_until("the place is shown", lambda: shown in log.read_text())
+    assert "Ada" not in log.read_text(), "what somebody said is not shown"
 
 
 def test_publish_and_withdraw_beside_a_running_one(running: Running, tmp_path: Path) -> None:

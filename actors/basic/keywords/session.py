@@ -12,10 +12,11 @@ from actors.basic.keywords.memory import HANDLERS as MEMORY
 from actors.basic.keywords.memory import bot_memory, person_memory, recalled
 from actors.basic.values import to_text
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "not_there"]
 
 MAX_NAMES: Final = 500
 _PREFIX: Final = re.compile(r"(session|user|bot)\.(.+)", re.IGNORECASE | re.DOTALL)
+_ADDRESS: Final = re.compile(r"https?://|/api/", re.IGNORECASE)
 _FILE: Final = re.compile(r".+\.(?:txt|md|csv|xlsx?|docx?|pdf|json|xml|html?|png|jpe?g|gif|bas)", re.IGNORECASE)
 
 
@@ -84,14 +85,20 @@ def get(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Any:
             return None
         parsed = values.parse_json(configured)
         return values.typed(configured) if parsed is None else parsed
-    if re.match(r"https?://|/api/", name, re.IGNORECASE):
-        return host.missing("GET of a web address")
+    if missing := not_there(name):
+        return host.missing(missing)
     found = _PREFIX.fullmatch(name)
     if found is not None:
         return _from_store(host, found[1].lower(), found[2])
-    if "/" in name or _FILE.fullmatch(name):
-        return host.missing("GET of a file")
     return _anywhere(host, name) if name else None
+
+
+def not_there(name: str) -> str:
+    """What GET of *name* is, if that is known and not there yet; else ''."""
+    name = name.strip()
+    if _ADDRESS.match(name):
+        return "GET of a web address"
+    return "GET of a file" if not _PREFIX.fullmatch(name) and ("/" in name or _FILE.fullmatch(name)) else ""
 
 
 def _from_store(host: Host, store: str, key: str) -> Any:

@@ -119,6 +119,8 @@ class Statements(Events):
                     heard = nodes.Hear(token.at, "any", timeout=timeout, null_on_timeout=True)
                     return nodes.Assign(token.at, target, heard)
                 return nodes.Assign(token.at, target, expression)
+        if row.phrase == "wait for response":
+            self.fail("WAIT FOR RESPONSE needs AS and a name", token.at, "write WAIT FOR RESPONSE AS reply TIMEOUT 60")
         return nodes.Do(token.at, expression)
 
     def _whole_call(self, row: object, opening: int) -> bool:

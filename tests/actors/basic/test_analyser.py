@@ -152,7 +152,7 @@ def test_what_suspends() -> None:
     ],
 )
 def test_errors(source: str, expected: list[str]) -> None:
-    assert said(source) == expected
+    assert [each for each in said(source) if " error " in each] == expected
 
 
 @pytest.mark.parametrize(

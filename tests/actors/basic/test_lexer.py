@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,6 +89,12 @@ def test_comments_and_apostrophes(source: str, expected: str) -> None:
         pytest.param('"${ {a: 1} }"', "“⟨{ a : 1 }⟩”", id="braces in a hole"),
         pytest.param('"${{name}} {x} $5"', "“${{name}} {x} $5”", id="what is no hole"),
         pytest.param(r'"\${a}"', "“${a}”", id="escaped hole"),
+        pytest.param(r'"${f(\"x\") + 1}"', "“⟨f ( “x” ) + 1⟩”", id="escaped string in a hole"),
+        pytest.param(r'"${\"\"}"', "“⟨“”⟩”", id="empty escaped string in a hole"),
+        pytest.param(r'"${\"a\nb\\tc\\\"d\\\\e\"}"', '“⟨“a\nb\tc"d\\e”⟩”', id="escapes in an escaped string"),
+        pytest.param(r'"${f(\"x${g(\"y\")}$\")}"', "“⟨f ( “x⟨g ( “y” )⟩$” )⟩”", id="hole in an escaped string"),
+        pytest.param(r'"${a \ b}"', "“⟨a \\ b⟩”", id="division in a hole"),
+        pytest.param('"${f("", a)}"', "“⟨f ( “” , a )⟩”", id="empty string in a hole"),
     ],
 )
 def test_strings(source: str, expected: str) -> None:
@@ -136,6 +144,8 @@ def test_places_are_where_the_text_is() -> None:
     [
         pytest.param('TALK "a\nTALK b', "this text is not closed", (1, 6), id="string"),
         pytest.param('TALK "a ${b"', "this ${ is not closed on its line", (1, 9), id="hole"),
+        pytest.param(r'TALK "${f(\"x")}"', 'this text begins with \\" and does not end with it', (1, 11), id="escaped"),
+        pytest.param('TALK "${f(""x"")}"', "this text is empty, and more follows", (1, 11), id="doubled in a hole"),
         pytest.param("a\nBEGIN TALK\nx", "this BEGIN TALK is not closed", (2, 1), id="block"),
         pytest.param("x = @", "the character @ means nothing here", (1, 5), id="character"),
         pytest.param("x = “a”", "the character “ means nothing here", (1, 5), id="curly quotes"),
@@ -147,6 +157,22 @@ def test_places_are_where_the_text_is() -> None:
 def test_problems(source: str, message: str, place: tuple[int, int]) -> None:
     first = lex(source, "t.bas").problems[0]
     assert (first.message, first.at[:2]) == (message, place)
+
+
+@pytest.mark.parametrize("written", [r'"${f(\"x)}"', r'"${f(\"x")}"', '"${f(""x"")}"'])
+def test_how_texts_are_written_in_a_hole_is_said(written: str) -> None:
+    (problem,) = lex(f"TALK {written}", "t.bas").problems
+    assert 'inside ${…} a text is written "x" or \\"x\\"' in problem.hint
+
+
+@pytest.mark.parametrize("part", ["${x}", r"${\"x\"}", r"${\"", "${"], ids=["hole", "escaped", "open", "unclosed"])
+def test_a_long_line_of_holes_takes_time_by_its_length(part: str) -> None:
+    def taken(count: int) -> float:
+        began = time.process_time()
+        lex(f'x = "{part * count}"', "t.bas")
+        return time.process_time() - began
+
+    assert taken(80_000) < 30 * max(taken(8_000), 0.01)
 
 
 def test_a_script_has_a_limit() -> None:

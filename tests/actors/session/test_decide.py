@@ -362,9 +362,19 @@ def test_reset_word_begins_anew() -> None:
 def test_failed_run_apologises_in_the_bots_words() -> None:
     c = Conversation(config={"apology": "Oops."})
     c.open()
-    c.runs(outcome=Failed(code="E_TYPE", message="secret detail", script="start", line=2))
+    c.runs(outcome=Failed(code="E_TYPE", message="secret detail", script="start", line=2, column=7))
     assert c.shown() == ["Oops."]
-    assert c.notes == [("script_failed", {"script": "start", "line": 2, "code": "E_TYPE"})]
+    assert c.notes == [("script_failed", {"script": "start", "line": 2, "column": 7, "code": "E_TYPE"})]
+
+
+def test_a_package_that_cannot_be_read_gets_the_apology() -> None:
+    c = Conversation()
+    c.package = b'{"scripts": 5'
+    c.open()
+    c.says("hello?")
+    assert c.shown() == ["Sorry, something went wrong on our side. You can go on, or write again later."]
+    assert c.notes == [("bot_unreadable", {"version": c.version})]
+    assert c.all(RunRequested) == []
 
 
 def test_set_aside_answer_leaves_the_question_standing() -> None:
