@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from actors.basic import nodes
 from actors.basic.emit import (
@@ -33,10 +33,9 @@ from actors.basic.emit import (
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
 from actors.basic.scopes import Scopes, parameters_of, root_name
+from actors.basic.shortcuts import GIVES, Kind, shortened
 
 __all__ = ["ERROR_NAMES", "Expressions", "Temporary"]
-
-Kind = Literal["int", "float", "str", "bool", "any"]
 
 ERROR_NAMES: Final = frozenset({"error", "error_message", "err"})
 """Names that tell about the last error under ON ERROR RESUME NEXT."""
@@ -111,6 +110,9 @@ class Expressions:
                 return "str"
             case nodes.Binary(operator="+", left=left, right=right):
                 return "str" if "str" in (self.kind(left), self.kind(right)) else "any"
+            case nodes.Call(name=name, arguments=arguments) if name in GIVES and name not in self.scopes.procedures:
+                row = FUNCTIONS[name]
+                return GIVES[name] if row.minimum <= len(arguments) <= row.maximum else "any"
             case _:
                 return "any"
 
@@ -387,7 +389,11 @@ class Expressions:
             name = root_name(node.arguments[0])
             known = name is not None and self.is_variable(name)
             return ast.Compare(self.name(name or ""), [ast.IsNot()], [constant(None)]) if known else constant(False)
-        return self._function(node.name, [self.expr(argument) for argument in node.arguments])
+        return self._function(node.name, *self._given(node.arguments))
+
+    def _given(self, arguments: Sequence[nodes.Node]) -> tuple[list[ast.expr], list[Kind]]:
+        """What a function is given, and what is known of it."""
+        return [self.expr(argument) for argument in arguments], [self.kind(argument) for argument in arguments]
 
     def procedure_call(self, node: nodes.Call) -> ast.expr:
         """A call of a procedure that needs no frame of its own: missing arguments are null, surplus ones dropped."""
@@ -402,13 +408,14 @@ class Expressions:
         arguments: list[nodes.Node] = list(node.arguments[:count])
         return arguments + [nodes.Literal_(node.at, None)] * (count - len(arguments))
 
-    def _function(self, name: str, arguments: list[ast.expr]) -> ast.expr:
+    def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)
         if function is None:
             return invoke("M", "own_function", constant(name), tuple_of(arguments))
         if not function.minimum <= len(arguments) <= function.maximum:
             return invoke("M", "wrong_count", constant(name))
-        return call("f_" + name, *([load("M")] if function.context else []), *arguments)
+        short = shortened(name, arguments, known, self.fresh) if known else None
+        return short or call("f_" + name, *([load("M")] if function.context else []), *arguments)
 
     def _keyword(self, node: nodes.Keyword) -> ast.expr:
         member = self.scopes.read_member(node)
@@ -416,7 +423,7 @@ class Expressions:
             return self.expr(member)
         row = TABLE.get(node.phrase)
         if row is not None and row.function is not None:
-            return self._function(row.function, [self.expr(argument) for argument in node.arguments])
+            return self._function(row.function, *self._given(node.arguments))
         return invoke("M", "keyword", constant(node.phrase), *self.operands(node))
 
     def operands(self, node: nodes.Keyword) -> list[ast.expr]:

@@ -15,10 +15,6 @@ __all__ = ["NAMESPACE"]
 
 Number = int | float
 
-_LARGE: Final = 65_536
-"""Characters of a text whose copies are counted."""
-
-
 def fit(text: str) -> str:
     """A text that was just made, counted against the limits. Raises: BasicError: E_LIMIT."""
     if len(text) > METERED:
@@ -28,7 +24,8 @@ def fit(text: str) -> str:
 
 def copied(text: str) -> None:
     """A text was made longer, and not where it lay: all of it was copied, which is counted. Raises: BudgetSpent."""
-    worked(len(text) >> 10)
+    if len(text) > METERED:
+        worked(len(text) >> 10)
 
 
 def counted(value: object) -> object:
@@ -143,7 +140,6 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{each.__name__: each for each in (type, bool, int, str, list, len, id, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},
     "Exception": Exception,
-    "LARGE_TEXT": _LARGE,
     "MAX_TEXT": MAX_TEXT,
     "MAX_ITEMS": MAX_ITEMS,
     "__builtins__": {},

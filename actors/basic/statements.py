@@ -31,6 +31,7 @@ from actors.basic.expressions import Expressions, Temporary
 from actors.basic.frames import Op
 from actors.basic.keywords import TABLE
 from actors.basic.scopes import LISTS_IN_PLACE, Scopes, root_name
+from actors.basic.values import MAX_TEXT
 from actors.basic.walk import nodes_of
 
 __all__ = ["DECLARATIONS", "Loop", "PlainWriter"]
@@ -291,27 +292,21 @@ class PlainWriter:
         more = self.ex.joined(held) if len(held) > 1 else self.ex.text(held[0])
         was = self.ex.fresh()
         lengthen = store(variable, ast.BinOp(load(variable), ast.Add(), more))
-        large: list[ast.stmt] = [
-            store(was, call("id", load(variable))),
-            lengthen,
-            ast.If(
-                ast.Compare(call("len", load(variable)), [ast.Gt()], [load("MAX_TEXT")]),
-                [ast.Expr(call("fit", load(variable)))],
-                [],
-            ),
-            ast.If(
-                ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(was)]),
-                [ast.Expr(call("copied", load(variable)))],
-                [],
-            ),
-        ]
-        is_large = ast.Compare(call("len", load(variable)), [ast.Gt()], [load("LARGE_TEXT")])
-        longer: list[ast.stmt] = [ast.If(is_large, large, [lengthen])]
+        tests = [ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])]
+        longer: list[ast.stmt] = [store(was, call("id", load(variable))), lengthen]
+        size = call("len", load(variable))
+        if isinstance(more, ast.Constant) and isinstance(more.value, str):
+            tests.append(ast.Compare(size, [ast.LtE()], [constant(MAX_TEXT - len(more.value))]))
+        else:
+            too_long = ast.Compare(size, [ast.Gt()], [load("MAX_TEXT")])
+            longer.append(ast.If(too_long, [ast.Expr(call("fit", load(variable)))], []))
+        moved = ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(was)])
+        longer.append(ast.If(moved, [ast.Expr(call("copied", load(variable)))], []))
         whole: Any = first
         for (operator, _), operand in zip(tail, held, strict=True):
             whole = nodes.Binary(value.at, operator, whole, operand)  # type: ignore[arg-type]  # a temporary is a node
         otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(whole)), value.at)]
-        is_text = ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])
+        is_text = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
         self.out.append(placed(ast.If(is_text, longer, otherwise), value.at))
         return True
 
