@@ -90,7 +90,7 @@ class FramedWriter(PlainWriter):
         guarded = any(block.on_error >= 0 or block.on_resume >= 0 for block in self.blocks) or self.scopes.uses_on_error
         self.handles_errors = guarded
         if not guarded:
-            return [*start, ast.While(constant(True), dispatch, [])]
+            return self.forgetting([*start, ast.While(constant(True), dispatch, [])])
         self.landings = {
             number: (block.on_error, block.on_resume)
             for number, block in enumerate(self.blocks)
@@ -105,7 +105,8 @@ class FramedWriter(PlainWriter):
         )
         land = store("pc", invoke("M", "land", load("e"), load("pc"), load("m"), self._landings()))
         at = self.body[0].at if self.body else nodes.Span(1, 1)
-        return [*start, ast.While(constant(True), [self._guarded([raised, *dispatch], [land], at)], [])]
+        landed = self._guarded([raised, *dispatch], [land], at)
+        return self.forgetting([*start, ast.While(constant(True), [landed], [])])
 
     def _landings(self) -> ast.expr:
         return ast.Subscript(load("landings"), constant(self.name), ast.Load())

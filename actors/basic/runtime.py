@@ -22,10 +22,15 @@ def fit(text: str) -> str:
     return text
 
 
-def copied(text: str) -> None:
-    """A text was made longer, and not where it lay: all of it was copied, which is counted. Raises: BudgetSpent."""
+def copied(text: str) -> int:
+    """
+    A text was made longer, and not where it lay: all of it was copied, which is counted.
+
+    Returns: its identity. Raises: BudgetSpent.
+    """
     if len(text) > METERED:
         worked(len(text) >> 10)
+    return id(text)
 
 
 def counted(value: object) -> object:

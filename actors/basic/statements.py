@@ -57,6 +57,36 @@ class Loop:
     """Flags by which loops inside this plain loop leave one further out."""
 
 
+class _Forgets(ast.NodeTransformer):
+    """
+    Sets a place to 0 after every assignment to its variable.
+
+    Args:
+        places: by variable.
+        but: assignments that are left alone.
+    """
+
+    def __init__(self, places: dict[str, str], but: Sequence[ast.stmt]) -> None:
+        self.places = places
+        self.but = set(map(id, but))
+
+    def _forgotten(self, target: ast.expr) -> list[ast.stmt]:
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        found = (self.places.get(each.id) for each in names if isinstance(each, ast.Name))
+        return [store(place, constant(0)) for place in found if place is not None]
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:  # noqa: N802 - the name is ast's
+        return [node] if id(node) in self.but else [node, *self._forgotten(node.targets[0])]
+
+    def visit_For(self, node: ast.For) -> ast.For:  # noqa: N802
+        self.generic_visit(node)
+        node.body[:0] = self._forgotten(node.target)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:  # noqa: N802 - nothing is assigned inside
+        return node
+
+
 class PlainWriter:
     """
     Writes a body that cannot suspend.
@@ -74,6 +104,8 @@ class PlainWriter:
         self.ex = Expressions(scopes, frozenset(parameters))
         self.out: list[ast.stmt] = []
         self.loops: list[Loop] = []
+        self.grown: dict[str, str] = {}
+        self.lengthened: list[ast.stmt] = []
         self._flags = 0
 
     def jump(self, number: int) -> None:
@@ -88,8 +120,15 @@ class PlainWriter:
 
     def plain_body(self) -> list[ast.stmt]:
         """The body of the function."""
-        written = self.plain(self.body)
-        return written or [ast.Pass()]
+        return self.forgetting(self.plain(self.body)) or [ast.Pass()]
+
+    def forgetting(self, written: list[ast.stmt]) -> list[ast.stmt]:
+        """The whole body with what is known of texts that grow forgotten where something else is assigned."""
+        if not self.grown:
+            return written
+        forgets = _Forgets({"v_" + name: place for name, place in self.grown.items()}, self.lengthened)
+        body = forgets.visit(ast.Module(written, [])).body
+        return [*(store(place, constant(0)) for place in self.grown.values()), *body]
 
     def plain(self, body: nodes.Body) -> list[ast.stmt]:
         outer, self.out = self.out, []
@@ -266,6 +305,9 @@ class PlainWriter:
         """
         ``s = s + more`` and ``s = s & more``: written so that CPython can lengthen a text where it lies. A loop that
         builds a text would take quadratic time otherwise.
+
+        ``i_x`` is the identity of the text that was left in the variable by the last such statement, 0 after every
+        other assignment. Another one afterwards means that the text was copied, which is counted.
         """
         if name in self.scopes.shared:
             return False
@@ -290,18 +332,19 @@ class PlainWriter:
             self.out.append(placed(store(kept.name, self.ex.expr(part)), part.at))
             held.append(kept)
         more = self.ex.joined(held) if len(held) > 1 else self.ex.text(held[0])
-        was = self.ex.fresh()
         lengthen = store(variable, ast.BinOp(load(variable), ast.Add(), more))
+        self.grown[name] = place = "i_" + name
+        self.lengthened.append(lengthen)
         tests = [ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])]
-        longer: list[ast.stmt] = [store(was, call("id", load(variable))), lengthen]
+        longer: list[ast.stmt] = [lengthen]
         size = call("len", load(variable))
         if isinstance(more, ast.Constant) and isinstance(more.value, str):
             tests.append(ast.Compare(size, [ast.LtE()], [constant(MAX_TEXT - len(more.value))]))
         else:
             too_long = ast.Compare(size, [ast.Gt()], [load("MAX_TEXT")])
             longer.append(ast.If(too_long, [ast.Expr(call("fit", load(variable)))], []))
-        moved = ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(was)])
-        longer.append(ast.If(moved, [ast.Expr(call("copied", load(variable)))], []))
+        moved = ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(place)])
+        longer.append(ast.If(moved, [store(place, call("copied", load(variable)))], []))
         whole: Any = first
         for (operator, _), operand in zip(tail, held, strict=True):
             whole = nodes.Binary(value.at, operator, whole, operand)  # type: ignore[arg-type]  # a temporary is a node
