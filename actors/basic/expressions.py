@@ -32,6 +32,7 @@ from actors.basic.emit import (
 )
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
+from actors.basic.prices import OWN_FUNCTION, PART, price_of
 from actors.basic.scopes import Scopes, parameters_of, root_name
 from actors.basic.shortcuts import GIVES, Kind, shortened
 
@@ -77,7 +78,7 @@ class Expressions:
         """Variables known to hold whole numbers here: counters of the loops around."""
         self.in_try = 0
         self.weight = 0
-        """Nodes written since the last step was counted."""
+        """Price of what was written and is not counted yet, in eighths of a step."""
         self._walruses = 0
 
     def fresh(self) -> str:
@@ -120,7 +121,7 @@ class Expressions:
 
     def expr(self, node: nodes.Node) -> ast.expr:
         """The value of *node*."""
-        self.weight += 1
+        self.weight += price_of(node, self.is_variable)
         return placed(self._expr(node), node.at)
 
     def test(self, node: nodes.Node) -> ast.expr:
@@ -299,6 +300,7 @@ class Expressions:
                 values.append(constant(part.value))
             else:
                 assert isinstance(part, nodes.Node)
+                self.weight += PART
                 values.append(ast.FormattedValue(self.text(part), -1, None))
         if all(isinstance(value, ast.Constant) for value in values):
             return constant("".join(value.value for value in values if isinstance(value, ast.Constant)))  # type: ignore[misc]
@@ -411,9 +413,11 @@ class Expressions:
     def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)
         if function is None:
+            self.weight += OWN_FUNCTION
             return invoke("M", "own_function", constant(name), tuple_of(arguments))
         if not function.minimum <= len(arguments) <= function.maximum:
             return invoke("M", "wrong_count", constant(name))
+        self.weight += function.price
         short = shortened(name, arguments, known, self.fresh) if known else None
         return short or call("f_" + name, *([load("M")] if function.context else []), *arguments)
 

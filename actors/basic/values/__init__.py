@@ -21,11 +21,11 @@ from actors.basic.values.conversion import (
     unwrap,
 )
 from actors.basic.values.kinds import (
+    AMBIENCE,
     MAX_BITS,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_TEXT,
-    MAX_WORK,
     METERED,
     ErrorValue,
     File,
@@ -67,12 +67,12 @@ from actors.basic.values.patterns import like, like_filter, matches
 from actors.basic.values.store import approximate_size, dump, load
 
 __all__ = [
+    "AMBIENCE",
     "COMPARISONS",
     "MAX_BITS",
     "MAX_DEPTH",
     "MAX_ITEMS",
     "MAX_TEXT",
-    "MAX_WORK",
     "METERED",
     "ErrorValue",
     "File",

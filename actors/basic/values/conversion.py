@@ -222,6 +222,11 @@ def plain(value: object) -> object:
 
     Raises: BasicError: E_LIMIT, too large, too deep, or it contains itself.
     """
+    if value is None or value is True or value is False or type(value) is str:
+        return value
+    if type(value) is int:
+        _int_text(value)
+        return value
     worked(1)  # stops before it begins where too much was done already
     plainer = _Plainer()
     try:

@@ -98,7 +98,7 @@ def test_a_turn_of_a_loop_is_as_long_as_what_is_in_it() -> None:
 
 
 def test_what_is_too_large_to_be_kept_is_blamed_on_the_wait() -> None:
-    failure = World("L = RANGE(1, 100000)\nHEAR x", limits=SMALL).begin().failure
+    failure = World("L = RANGE(1, 5000)\nHEAR x", limits=SMALL).begin().failure
     assert (failure.code, failure.line) == ("E_LIMIT", 2)
 
 
