@@ -32,7 +32,7 @@ from actors.basic.emit import (
 )
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
-from actors.basic.prices import OWN_FUNCTION, PART, price_of
+from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
 from actors.basic.scopes import Scopes, parameters_of, root_name
 from actors.basic.shortcuts import GIVES, Kind, shortened
 
@@ -136,6 +136,7 @@ class Expressions:
         value = self.expr(node)
         if self.kind(node) == "bool":
             return value
+        self.weight += TESTED
         if isinstance(value, ast.Name):
             return either(same_type(value, "bool"), value, call("truth", value))
         held = self.fresh()
@@ -204,6 +205,8 @@ class Expressions:
             return load("v_" + name)
         if name in ERROR_NAMES:
             return invoke("M", "failing", constant(name))
+        if name in FUNCTIONS:
+            self.weight += STEP * FUNCTIONS[name].steps
         return invoke("M", "named", constant(name))
 
     def _index(self, subject: nodes.Node, index: nodes.Node) -> ast.expr:
@@ -246,6 +249,7 @@ class Expressions:
         held = self.fresh()
         if node.operator == "??":
             return either(ast.Compare(walrus(held, left), [ast.IsNot()], [constant(None)]), load(held), right)
+        self.weight += TESTED
         test = call("truth", walrus(held, left))
         return either(test, right, load(held)) if node.operator == "and" else either(test, load(held), right)
 
@@ -417,7 +421,7 @@ class Expressions:
             return invoke("M", "own_function", constant(name), tuple_of(arguments))
         if not function.minimum <= len(arguments) <= function.maximum:
             return invoke("M", "wrong_count", constant(name))
-        self.weight += function.price
+        self.weight += STEP * function.steps
         short = shortened(name, arguments, known, self.fresh) if known else None
         return short or call("f_" + name, *([load("M")] if function.context else []), *arguments)
 

@@ -37,7 +37,7 @@ _CHUNK: Final = 8192
 
 _LEAST_CHUNK: Final = 64
 
-_PART_OF_REST: Final = 128
+_PART_OF_REST: Final = 32
 """So small a part of the steps left is handed out at once."""
 
 _ERROR_STEPS: Final = 100

@@ -20,6 +20,7 @@ __all__ = [
     "OWN_FUNCTION",
     "PART",
     "STEP",
+    "TESTED",
     "TEXT_GROWN",
     "TRIED",
     "paced",
@@ -29,13 +30,13 @@ __all__ = [
 STEP: Final = 8
 """Parts of a step that prices are given in."""
 
-ASSIGNED: Final = 8
+ASSIGNED: Final = 12
 """Writing a member or an element."""
 
 COUNTED_BY_HAND: Final = 24
 """The head of a FOR whose body changes the counter."""
 
-TEXT_GROWN: Final = 6
+TEXT_GROWN: Final = 8
 """Something put behind a text in its variable."""
 
 TRIED: Final = 4
@@ -44,31 +45,35 @@ TRIED: Final = 4
 AT_ONCE: Final = 16
 """Steps of straight code that are counted together, before any of it runs."""
 
-FRAMED_TURN: Final = 4
+FRAMED_TURN: Final = 8
 """Steps of a turn of a loop that may suspend."""
 
 _NAMED: Final = 32
 OWN_FUNCTION: Final = 48
-PART: Final = 4
+TESTED: Final = 8
+"""A condition that is not known to be a boolean."""
+
+PART: Final = 6
 """A part of a text that is put together."""
 
-_KEYWORD: Final = 48
-_LITTLE: Final = 4
+_KEYWORD: Final = 80
+_LITTLE: Final = 5
 
 _NODES: Final[dict[type, int]] = {
     nodes.Literal_: 1,
     nodes.Name: 1,
     nodes.Template: 8,
     nodes.Member: 8,
-    nodes.Index: 8,
-    nodes.Method: 32,
-    nodes.Object_: 8,
-    nodes.Between: 20,
+    nodes.Index: 12,
+    nodes.Method: 64,
+    nodes.List_: 14,
+    nodes.Object_: 14,
+    nodes.Between: 32,
     nodes.Format: 24,
 }
 _OPERATORS: Final = {
-    "/": 12, "\\": 16, "%": 16, "^": 32, "&": 8, "like": 80, "matches": 80, "contains": 32, "starts": 24, "ends": 24,
-    "in": 24, "xor": 12,
+    "/": 16, "\\": 16, "%": 16, "^": 40, "&": 16, "like": 160, "matches": 120, "contains": 48, "starts": 40, "ends": 40,
+    "in": 40, "xor": 16,
 }  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def count(start: object, stop: object, step: object) -> Iterable[Number]:
 
 def _counted(current: Number, limit: Number, step: Number) -> Iterable[Number]:
     while within(current, limit, step):
+        worked(1)
         yield current
         current += step
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from actors.basic.functions import dates, lists, numbers, tests, text
+from actors.basic.functions.prices import STEPS, USUAL
 from actors.basic.functions.table import ANY, Context, Function
 from actors.basic.values import MAX_ITEMS, METERED, grown
 
@@ -39,7 +40,12 @@ def _measured(row: Function) -> Function:
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    **{row.name: _measured(row) for row in (*text.FUNCTIONS, *lists.FUNCTIONS)},
-    **{row.name: row for family in (numbers, tests, dates) for row in family.FUNCTIONS},
+    row.name: replace(row, steps=STEPS.get(row.name, USUAL))
+    for row in (
+        *map(_measured, (*text.FUNCTIONS, *lists.FUNCTIONS)),
+        *numbers.FUNCTIONS,
+        *tests.FUNCTIONS,
+        *dates.FUNCTIONS,
+    )
 }
 """By name in lower case."""

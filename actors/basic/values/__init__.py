@@ -34,6 +34,7 @@ from actors.basic.values.kinds import (
     ambience,
     extended,
     grown,
+    read,
     type_name,
     worked,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "parse_json",
     "plain",
     "power",
+    "read",
     "set_index",
     "set_member",
     "starts_with",

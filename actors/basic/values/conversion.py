@@ -88,6 +88,7 @@ def float_text(number: float) -> str:
     """At most 15 significant digits, no trailing zeros; an exponent only from 1e21 on and below 1e-6."""
     if number == 0:
         return "0"
+    worked(5)
     if not math.isfinite(number):
         return "NaN" if number != number else ("Infinity" if number > 0 else "-Infinity")
     text = format(number, ".15g")
@@ -100,6 +101,7 @@ def float_text(number: float) -> str:
 
 
 def _moment_text(value: date) -> str:
+    worked(20)
     if isinstance(value, datetime):
         return f"{value.year:04}-{value.month:02}-{value.day:02} {value.hour:02}:{value.minute:02}:{value.second:02}"
     return value.isoformat()
@@ -161,7 +163,7 @@ def file_members(file: File) -> dict[str, object]:
     }
 
 
-_PART_WORK: Final = 10
+_PART_WORK: Final = 14
 """A part that is copied costs as much as so many that are looked at."""
 
 
@@ -227,7 +229,7 @@ def plain(value: object) -> object:
     if type(value) is int:
         _int_text(value)
         return value
-    worked(1)  # stops before it begins where too much was done already
+    worked(10)  # stops before it begins where too much was done already
     plainer = _Plainer()
     try:
         return plainer.plain(value)
@@ -269,7 +271,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
         text = fenced[1].strip()
     if not text.startswith(("{", "[")):
         return None
-    worked(10 + (len(text) >> 2))
+    worked(30 + (len(text) >> 1))
     try:
         value = json_value(text)
     except ValueError:
@@ -282,8 +284,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
 
 def numeric(text: str) -> int | float | None:
     """The number that a whole text spells (blanks around it ignored), or None. "" is none."""
-    if len(text) > METERED:
-        worked(len(text) >> 5)
+    worked(9 + (len(text) >> 5))
     text = text.strip()
     found = _NUMBER.fullmatch(text)
     if found is None:

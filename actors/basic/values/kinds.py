@@ -32,6 +32,7 @@ __all__ = [
     "ambience",
     "extended",
     "grown",
+    "read",
     "type_name",
     "worked",
 ]
@@ -46,6 +47,10 @@ MAX_DEPTH: Final = 200
 """Levels of lists and objects inside each other that text conversion follows."""
 METERED: Final = 1_000
 """A text or list of more characters or elements than this is reported to the memory meter when it is made."""
+
+
+_FEW: Final = 64
+"""Characters that are looked at one by one in next to no time."""
 
 
 class Rows(list[object]):
@@ -173,6 +178,12 @@ def worked(elements: int) -> None:
     AMBIENCE.work -= elements
     if AMBIENCE.work < 0:
         raise BudgetSpent("E_LIMIT", "The script works too long on large lists and texts without a pause.")
+
+
+def read(text: str) -> None:
+    """Count an operation that looks at the characters of *text* one by one. Raises: BudgetSpent."""
+    if len(text) > _FEW:
+        worked(len(text) >> (6 if text.isascii() else 3))
 
 
 def type_name(value: object) -> str:
