@@ -45,7 +45,7 @@ TRIED: Final = 4
 AT_ONCE: Final = 16
 """Steps of straight code that are counted together, before any of it runs."""
 
-FRAMED_TURN: Final = 8
+FRAMED_TURN: Final = 11
 """Steps of a turn of a loop that may suspend."""
 
 _NAMED: Final = 32
@@ -72,8 +72,8 @@ _NODES: Final[dict[type, int]] = {
     nodes.Format: 24,
 }
 _OPERATORS: Final = {
-    "/": 16, "\\": 16, "%": 16, "^": 40, "&": 16, "like": 160, "matches": 120, "contains": 48, "starts": 40, "ends": 40,
-    "in": 40, "xor": 16,
+    "/": 16, "\\": 20, "%": 20, "^": 64, "&": 16, "like": 160, "matches": 120, "contains": 48, "starts": 40, "ends": 40,
+    "in": 40, "xor": 16, "<=": 7, ">": 7, ">=": 7, "=": 7, "<>": 7,
 }  # fmt: skip
 
 

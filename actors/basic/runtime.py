@@ -15,6 +15,7 @@ __all__ = ["NAMESPACE"]
 
 Number = int | float
 
+
 def fit(text: str) -> str:
     """A text that was just made, counted against the limits. Raises: BasicError: E_LIMIT."""
     if len(text) > METERED:

@@ -21,14 +21,14 @@ Kind = Literal["int", "float", "str", "bool", "any"]
 """What is known of a value beforehand."""
 
 _SHORT: Final = METERED // 3
-"""Up to so many characters no change of case makes a text that the meter would see: one letter becomes three at most."""
+"""Of so many characters no change of case makes a text that the meter would see: one becomes three at most."""
 
-GIVES: Final[dict[str, Kind]] = {
-    **dict.fromkeys(
-        ("ucase upper uppercase lcase lower lowercase trim ltrim rtrim left right replace str cstr").split(), "str"
-    ),
-    **dict.fromkeys(("len", "length", "instr"), "int"),
-}
+_TEXTS: Final = (
+    "cstr", "lcase", "left", "lower", "lowercase", "ltrim", "replace", "right", "rtrim", "str", "trim", "ucase",
+    "upper", "uppercase",
+)  # fmt: skip
+
+GIVES: Final[dict[str, Kind]] = {**dict.fromkeys(_TEXTS, "str"), "len": "int", "length": "int", "instr": "int"}
 """Functions whose result is of one type, whatever they are given."""
 
 Written = tuple[list[ast.expr], ast.expr]

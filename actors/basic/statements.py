@@ -42,6 +42,7 @@ DECLARATIONS: Final = (
     nodes.Procedure,
 )  # fmt: skip
 
+
 @dataclass(slots=True)
 class Loop:
     """A loop that is being written. *exit* and *next* are blocks, of a loop in the framed form."""
@@ -72,15 +73,15 @@ class _Forgets(ast.NodeTransformer):
         found = (self.places.get(each.id) for each in names if isinstance(each, ast.Name))
         return [store(place, constant(0)) for place in found if place is not None]
 
-    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:  # noqa: N802 - the name is ast's
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
         return [node] if id(node) in self.but else [node, *self._forgotten(node.targets[0])]
 
-    def visit_For(self, node: ast.For) -> ast.For:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.For:
         self.generic_visit(node)
         node.body[:0] = self._forgotten(node.target)
         return node
 
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr:  # noqa: N802 - nothing is assigned inside
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
         return node
 
 
@@ -351,7 +352,7 @@ class PlainWriter:
         lengthen = store(variable, ast.BinOp(load(variable), ast.Add(), more))
         self.grown[name] = place = "i_" + name
         self.lengthened.append(lengthen)
-        tests = [ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])]
+        tests: list[ast.expr] = [ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])]
         longer: list[ast.stmt] = [lengthen]
         size = call("len", load(variable))
         if isinstance(more, ast.Constant) and isinstance(more.value, str):

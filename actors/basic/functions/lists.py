@@ -178,7 +178,7 @@ def sort(items: object, field: object = None, direction: object = None) -> list[
     if kinds == {str} or (kinds <= {int, float} and not any(map(_is_nan, keys))):
         # Python's own order is the language's among texts, and among numbers.
         worked(len(unsorted) * len(unsorted).bit_length() >> 1)
-        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=falling)
+        order = sorted(range(len(keys)), key=keys.__getitem__, reverse=falling)  # type: ignore[arg-type]
         return _like(items, [unsorted[place] for place in order])
     worked(8 * len(unsorted) * len(unsorted).bit_length())
     ranks = list(map(cmp_to_key(compare), keys))

@@ -13,8 +13,9 @@ USUAL: Final = 4
 
 _BY_STEPS: Final = {
     4: "len length lcase lower lowercase ucase upper uppercase trim ltrim rtrim left right mid",
-    12: "pow log repeat reverse isnumeric is_numeric extract_before extract_after contains startswith starts_with "
-    "endswith ends_with instr replace error chr split tonumber to_number nvl coalesce ifnull capitalize unshift abs int floor",
+    12: "val pow log repeat reverse isnumeric is_numeric extract_before extract_after contains startswith starts_with "
+    "endswith ends_with instr replace error chr split tonumber to_number nvl coalesce ifnull capitalize unshift abs "
+    "int floor",
     20: "datevalue date_value time time_value flatten range pad random take drop "
     "extract_between index_of indexof last_index_of lastindexof now today",
     32: "round cint sum avg average batch chunk year month day hour minute second weekday cdate add_days join first "

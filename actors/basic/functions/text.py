@@ -183,7 +183,7 @@ def to_csv(value: object) -> str:
 
 def parse_csv(value: object) -> Rows:
     """Text with a line of names first, as rows; cells become booleans and numbers where they are plainly such."""
-    worked(len(to_text(value)) * 6)
+    worked(len(to_text(value)) * 8)
     try:
         lines = [line for line in csv.reader(io.StringIO(to_text(value)), strict=False) if line]
     except csv.Error as error:
@@ -203,7 +203,7 @@ def excel(value: object) -> Rows:
 
 def to_yaml(value: object) -> str:
     text = "\n".join(_yaml(plain(value), 0)) + "\n"
-    worked(3 * len(text))
+    worked(4 * len(text))
     grown(len(text))
     return text
 

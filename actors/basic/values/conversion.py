@@ -229,7 +229,7 @@ def plain(value: object) -> object:
     if type(value) is int:
         _int_text(value)
         return value
-    worked(10)  # stops before it begins where too much was done already
+    worked(14)  # stops before it begins where too much was done already
     plainer = _Plainer()
     try:
         return plainer.plain(value)

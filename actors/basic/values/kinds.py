@@ -135,7 +135,9 @@ class ambience:  # noqa: N801 - used like a function; contextlib's way to make o
 
     __slots__ = ("_before", "_inside")
 
-    def __init__(self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = float("inf")) -> None:
+    def __init__(
+        self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = float("inf")
+    ) -> None:
         self._inside = (zone, 0.0 if measure else float("inf"), measure or _unmeasured, max_work)
 
     def __enter__(self) -> None:

@@ -8,7 +8,18 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import file_members, numeric, parse_json, to_number, to_text, unwrap
-from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, extended, grown, read, type_name, worked
+from actors.basic.values.kinds import (
+    MAX_ITEMS,
+    ErrorValue,
+    File,
+    Response,
+    Rows,
+    extended,
+    grown,
+    read,
+    type_name,
+    worked,
+)
 from actors.basic.values.moments import moment_member
 from actors.basic.values.operators import contains, equal, starts_with
 
@@ -164,7 +175,7 @@ def get_index(value: object, index: object) -> object:
     if type(value) is list and type(index) is int:
         return value[index] if -len(value) <= index < len(value) else None
     if isinstance(value, str):
-        worked(5)
+        worked(8)
         value = parse_json(value) or value
     elif isinstance(value, Response):
         value = value if isinstance(index, str) else unwrap(value)
@@ -265,7 +276,7 @@ def length(value: object) -> int:
     """Number of elements, fields or characters; of null 0; of text that holds a JSON list or object its elements."""
     if isinstance(value, list | dict):
         return len(value)
-    worked(2)
+    worked(5)
     if isinstance(value, Response):
         value = _collection_of(value)
     if isinstance(value, str):

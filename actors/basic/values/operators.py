@@ -56,7 +56,7 @@ _LONG: Final = 1 << 512
 """Arithmetic beyond this takes long enough to be counted."""
 
 
-_MIXED: Final = 12
+_MIXED: Final = 16
 """Steps of an operation on two values that are not both numbers, nor both texts."""
 _DATES: Final = 60
 _COMPARED: Final = 3
