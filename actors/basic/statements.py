@@ -367,6 +367,7 @@ class PlainWriter:
         for (operator, _), operand in zip(tail, held, strict=True):
             whole = nodes.Binary(value.at, operator, whole, operand)  # type: ignore[arg-type]  # a temporary is a node
         otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(whole)), value.at)]
+        self.lengthened += otherwise  # what was no text was assigned otherwise, so there is nothing to forget
         self.ex.weight = price + TEXT_GROWN
         is_text = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
         self.out.append(placed(ast.If(is_text, longer, otherwise), value.at))

@@ -134,7 +134,8 @@ DEAR: Final = {
     "FORMAT": 'WHILE TRUE\n  x = FORMAT(m, "YYYY-MM-DD HH:mm")\nWEND',
     "regular expressions": 'WHILE TRUE\n  x = "the quick brown fox" MATCHES "^[a-z]+ (q|k)"\nWEND',
     "lists and objects": "WHILE TRUE\n  o.a = [n, f]\n  APPEND L, o.a[1]\nWEND",
-    "sorting 5,000 texts": 'FOR i = 1 TO 5000\n  APPEND L, "" & (i * 7919) MOD 5003\nNEXT\nWHILE TRUE\n  x = SORT(L)\nWEND',
+    "sorting 5,000 texts": 'FOR i = 1 TO 5000\n  APPEND L, "" & (i * 7919) MOD 5003\nNEXT\n'
+    "WHILE TRUE\n  x = SORT(L)\nWEND",
     "JSON of 50,000 numbers": "L = RANGE(1, 50000)\nWHILE TRUE\n  x = TOJSON(L)\nWEND",
     "procedures that can wait": "SUB a()\n  IF q THEN HEAR y\nEND SUB\nWHILE TRUE\n  CALL a()\nWEND",
 }
