@@ -32,7 +32,7 @@ from schemas.package import BotPackage
 
 __all__ = ["OWN_FUNCTIONS", "Clauses", "Handler", "Host", "RunEnded", "Surroundings", "Wait"]
 
-_CHUNK: Final = 8192
+_CHUNK: Final = 32_768
 """Steps between two looks at the memory of the process, and at most handed out at once."""
 
 _LEAST_CHUNK: Final = 64

@@ -30,7 +30,7 @@ __all__ = [
 STEP: Final = 8
 """Parts of a step that prices are given in."""
 
-ASSIGNED: Final = 12
+ASSIGNED: Final = 16
 """Writing a member or an element."""
 
 COUNTED_BY_HAND: Final = 24

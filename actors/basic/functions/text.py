@@ -16,7 +16,9 @@ from actors.basic.functions.lists import sliced, whole
 from actors.basic.functions.table import Context, Function, named
 from actors.basic.values import (
     MAX_ITEMS,
+    MAX_TEXT,
     Rows,
+    approximate_size,
     contains,
     ends_with,
     grown,
@@ -202,8 +204,9 @@ def excel(value: object) -> Rows:
 
 
 def to_yaml(value: object) -> str:
-    text = "\n".join(_yaml(plain(value), 0)) + "\n"
-    worked(4 * len(text))
+    held = plain(value)
+    worked(approximate_size(held, MAX_TEXT) >> 1)  # before it is done: it may take long
+    text = "\n".join(_yaml(held, 0)) + "\n"
     grown(len(text))
     return text
 
@@ -241,8 +244,9 @@ def _yaml_scalar(value: object) -> str:
 
 
 def to_xml(value: object) -> str:
-    text = "".join(_xml("root", plain(value)))
-    worked(len(text) >> 1)
+    held = plain(value)
+    worked(approximate_size(held, MAX_TEXT) >> 2)
+    text = "".join(_xml("root", held))
     grown(len(text))
     return text
 

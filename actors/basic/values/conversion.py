@@ -141,7 +141,7 @@ def to_text(value: object) -> str:
 
 def _int_text(value: int) -> str:
     if not -_LONG < value < _LONG:
-        worked(value.bit_length() >> 3)
+        worked(value.bit_length() >> 2)
     try:
         return str(value)
     except ValueError:  # Python's own guard against slow conversions
