@@ -48,7 +48,7 @@ class KafkaSettings(_Group):
 class BasicSettings(_Group):
     """Budgets of a run between two suspensions; a bot may set lower ones in its config.csv (``basic-max-steps``)."""
 
-    max_steps: int = Field(default=1_000_000, gt=0, description="turns of loops and calls of procedures")
+    max_steps: int = Field(default=1_000_000, gt=0, description="steps from one wait to the next: loops, calls, dear work")
     max_depth: int = Field(default=200, gt=0, description="procedures and scripts inside each other")
     max_messages: int = Field(default=200, gt=0, description="messages that a run may send")
     max_output: int = Field(default=200_000, gt=0, description="characters of them all together")

@@ -222,8 +222,9 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
     answer: Rows = ()
     refused: BasicError | None = None
     begun = False
+    inside = values.ambience(host.zone, host.measure, host.limits.max_steps)
     while True:
-        with values.ambience(host.zone, host.measure):
+        with inside:
             try:
                 ask = step.throw(refused) if refused else step.send(answer) if begun else next(step)
             except StopIteration as end:

@@ -132,6 +132,8 @@ class _Compiler:
                 statements.append(self._framed(name, parameters_of(procedure), (), procedure.body))
         now = mapping([(name, load("v_" + name)) for name in shared])
         framed = mapping([(name, load("b_" + name)) for name in self.bodies])
+        paces = [store(f"ticks{steps}", invoke("M", "every", constant(steps))) for steps in sorted(scopes.paces)]
+        statements[1:1] = paces
         statements.append(_function("now", (), [ast.Return(now)]))
         statements.append(ast.Return(tuple_of([framed, load("now")])))
         factory = self._compiled(_function("script", ("M", "shared", "landings"), statements))
@@ -161,8 +163,9 @@ class _Compiler:
     def _plain_procedure(self, procedure: nodes.Procedure) -> ast.stmt:
         parameters = parameters_of(procedure)
         writer = PlainWriter(self.scopes, parameters, procedure.body)
+        body = writer.plain_body()
         entry: list[ast.stmt] = [
-            ticked(procedure.at),
+            ticked(procedure.at, self.scopes.clock(1 + writer.steps)),
             placed(
                 ast.If(
                     ast.Compare(load("d"), [ast.Lt()], [constant(0)]),
@@ -174,7 +177,7 @@ class _Compiler:
         ]
         mode = ["m"] if self.scopes.uses_resume else []
         names = ["d", *mode, *("v_" + name for name in parameters)]
-        written = [*self._nonlocals(parameters), *entry, *writer.plain_body()]
+        written = [*self._nonlocals(parameters), *entry, *body]
         return placed(_function("p_" + procedure.name, names, written), procedure.at)
 
     def _framed(self, name: str, parameters: Sequence[str], own: Sequence[str], body: nodes.Body) -> ast.stmt:

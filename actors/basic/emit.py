@@ -87,9 +87,9 @@ def mapping(pairs: Sequence[tuple[str, ast.expr]]) -> ast.expr:
     return ast.Dict([constant(name) for name, _ in pairs], [value for _, value in pairs])
 
 
-def ticked(at: Span) -> ast.stmt:
-    """One step is counted; past the last one an error is raised. (A loop left at once is faster than a call.)"""
-    return placed(ast.For(ast.Name("_", ast.Store()), placed(load("ticks"), at), [ast.Break()], []), at)
+def ticked(at: Span, clock: ast.expr) -> ast.stmt:
+    """The steps of *clock* are counted; past the last one an error is raised. (A loop is faster than a call.)"""
+    return placed(ast.For(ast.Name("_", ast.Store()), placed(clock, at), [ast.Break()], []), at)
 
 
 def is_simple(node: ast.expr) -> bool:

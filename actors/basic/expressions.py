@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from actors.basic import nodes
 from actors.basic.emit import (
@@ -32,11 +32,11 @@ from actors.basic.emit import (
 )
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
+from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
 from actors.basic.scopes import Scopes, parameters_of, root_name
+from actors.basic.shortcuts import GIVES, Kind, shortened
 
 __all__ = ["ERROR_NAMES", "Expressions", "Temporary"]
-
-Kind = Literal["int", "float", "str", "bool", "any"]
 
 ERROR_NAMES: Final = frozenset({"error", "error_message", "err"})
 """Names that tell about the last error under ON ERROR RESUME NEXT."""
@@ -78,7 +78,7 @@ class Expressions:
         """Variables known to hold whole numbers here: counters of the loops around."""
         self.in_try = 0
         self.weight = 0
-        """Nodes written since the last step was counted."""
+        """Price of what was written and is not counted yet, in eighths of a step."""
         self._walruses = 0
 
     def fresh(self) -> str:
@@ -111,6 +111,9 @@ class Expressions:
                 return "str"
             case nodes.Binary(operator="+", left=left, right=right):
                 return "str" if "str" in (self.kind(left), self.kind(right)) else "any"
+            case nodes.Call(name=name, arguments=arguments) if name in GIVES and name not in self.scopes.procedures:
+                row = FUNCTIONS[name]
+                return GIVES[name] if row.minimum <= len(arguments) <= row.maximum else "any"
             case _:
                 return "any"
 
@@ -118,7 +121,7 @@ class Expressions:
 
     def expr(self, node: nodes.Node) -> ast.expr:
         """The value of *node*."""
-        self.weight += 1
+        self.weight += price_of(node, self.is_variable)
         return placed(self._expr(node), node.at)
 
     def test(self, node: nodes.Node) -> ast.expr:
@@ -133,6 +136,7 @@ class Expressions:
         value = self.expr(node)
         if self.kind(node) == "bool":
             return value
+        self.weight += TESTED
         if isinstance(value, ast.Name):
             return either(same_type(value, "bool"), value, call("truth", value))
         held = self.fresh()
@@ -201,6 +205,8 @@ class Expressions:
             return load("v_" + name)
         if name in ERROR_NAMES:
             return invoke("M", "failing", constant(name))
+        if name in FUNCTIONS:
+            self.weight += STEP * FUNCTIONS[name].steps
         return invoke("M", "named", constant(name))
 
     def _index(self, subject: nodes.Node, index: nodes.Node) -> ast.expr:
@@ -243,6 +249,7 @@ class Expressions:
         held = self.fresh()
         if node.operator == "??":
             return either(ast.Compare(walrus(held, left), [ast.IsNot()], [constant(None)]), load(held), right)
+        self.weight += TESTED
         test = call("truth", walrus(held, left))
         return either(test, right, load(held)) if node.operator == "and" else either(test, load(held), right)
 
@@ -297,6 +304,7 @@ class Expressions:
                 values.append(constant(part.value))
             else:
                 assert isinstance(part, nodes.Node)
+                self.weight += PART
                 values.append(ast.FormattedValue(self.text(part), -1, None))
         if all(isinstance(value, ast.Constant) for value in values):
             return constant("".join(value.value for value in values if isinstance(value, ast.Constant)))  # type: ignore[misc]
@@ -387,7 +395,11 @@ class Expressions:
             name = root_name(node.arguments[0])
             known = name is not None and self.is_variable(name)
             return ast.Compare(self.name(name or ""), [ast.IsNot()], [constant(None)]) if known else constant(False)
-        return self._function(node.name, [self.expr(argument) for argument in node.arguments])
+        return self._function(node.name, *self._given(node.arguments))
+
+    def _given(self, arguments: Sequence[nodes.Node]) -> tuple[list[ast.expr], list[Kind]]:
+        """What a function is given, and what is known of it."""
+        return [self.expr(argument) for argument in arguments], [self.kind(argument) for argument in arguments]
 
     def procedure_call(self, node: nodes.Call) -> ast.expr:
         """A call of a procedure that needs no frame of its own: missing arguments are null, surplus ones dropped."""
@@ -402,13 +414,16 @@ class Expressions:
         arguments: list[nodes.Node] = list(node.arguments[:count])
         return arguments + [nodes.Literal_(node.at, None)] * (count - len(arguments))
 
-    def _function(self, name: str, arguments: list[ast.expr]) -> ast.expr:
+    def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)
         if function is None:
+            self.weight += OWN_FUNCTION
             return invoke("M", "own_function", constant(name), tuple_of(arguments))
         if not function.minimum <= len(arguments) <= function.maximum:
             return invoke("M", "wrong_count", constant(name))
-        return call("f_" + name, *([load("M")] if function.context else []), *arguments)
+        self.weight += STEP * function.steps
+        short = shortened(name, arguments, known, self.fresh) if known else None
+        return short or call("f_" + name, *([load("M")] if function.context else []), *arguments)
 
     def _keyword(self, node: nodes.Keyword) -> ast.expr:
         member = self.scopes.read_member(node)
@@ -416,7 +431,7 @@ class Expressions:
             return self.expr(member)
         row = TABLE.get(node.phrase)
         if row is not None and row.function is not None:
-            return self._function(row.function, [self.expr(argument) for argument in node.arguments])
+            return self._function(row.function, *self._given(node.arguments))
         return invoke("M", "keyword", constant(node.phrase), *self.operands(node))
 
     def operands(self, node: nodes.Keyword) -> list[ast.expr]:

@@ -19,6 +19,7 @@ from actors.basic import nodes
 from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
 from actors.basic.expressions import Temporary
 from actors.basic.frames import Op
+from actors.basic.prices import FRAMED_TURN
 from actors.basic.scopes import Scopes
 from actors.basic.statements import DECLARATIONS, Loop, PlainWriter
 from actors.basic.walk import children, nodes_of
@@ -90,7 +91,7 @@ class FramedWriter(PlainWriter):
         guarded = any(block.on_error >= 0 or block.on_resume >= 0 for block in self.blocks) or self.scopes.uses_on_error
         self.handles_errors = guarded
         if not guarded:
-            return [*start, ast.While(constant(True), dispatch, [])]
+            return self.forgetting([*start, ast.While(constant(True), dispatch, [])])
         self.landings = {
             number: (block.on_error, block.on_resume)
             for number, block in enumerate(self.blocks)
@@ -105,7 +106,8 @@ class FramedWriter(PlainWriter):
         )
         land = store("pc", invoke("M", "land", load("e"), load("pc"), load("m"), self._landings()))
         at = self.body[0].at if self.body else nodes.Span(1, 1)
-        return [*start, ast.While(constant(True), [self._guarded([raised, *dispatch], [land], at)], [])]
+        landed = self._guarded([raised, *dispatch], [land], at)
+        return self.forgetting([*start, ast.While(constant(True), [landed], [])])
 
     def _landings(self) -> ast.expr:
         return ast.Subscript(load("landings"), constant(self.name), ast.Load())
@@ -183,9 +185,12 @@ class FramedWriter(PlainWriter):
                 self.plain_statement(statement)
                 continue
             if isinstance(statement, nodes.Label):
+                self.settle(statement.at)
                 self._go_to(self.label(statement.name))
                 continue
             self._lower_guarded(statement)
+        if body:
+            self.settle(body[-1].at)
 
     def _lower_guarded(self, statement: nodes.Statement) -> None:
         if not self.scopes.uses_resume or self.tries:
@@ -317,6 +322,7 @@ class FramedWriter(PlainWriter):
         self.loops.pop()
 
     def _lower_for_each(self, statement: nodes.ForEach) -> None:
+        self.settle(statement.at)
         with self._scratch():
             parts = [statement.collection] + ([statement.limit[1]] if statement.limit else [])
             reduced = self.reduce_all(parts)
@@ -332,7 +338,7 @@ class FramedWriter(PlainWriter):
         self._branch(more, statement.at, end)
         self.out.append(store("v_" + statement.variable, ast.Subscript(load(held), load(position), ast.Load())))
         self.out.append(store(position, ast.BinOp(load(position), ast.Add(), constant(1))))
-        self._tick(statement.at)
+        self._tick(statement.at, FRAMED_TURN)
         self._framed_loop("for", statement.body, end, following)
         self._go_to(following)
         self.jump(head)
@@ -341,6 +347,7 @@ class FramedWriter(PlainWriter):
         self.out.append(store(held, constant(None)))
 
     def _lower_for_count(self, statement: nodes.ForCount) -> None:
+        self.settle(statement.at)
         step_node: nodes.Expr = statement.step or nodes.Literal_(statement.at, 1)
         with self._scratch():
             start, stop, step = self.reduce_all([statement.start, statement.stop, step_node])
@@ -355,7 +362,7 @@ class FramedWriter(PlainWriter):
         going = placed(call("within", load(current), load(limit), load(by)), statement.at)
         self._branch(going, statement.at, end)
         self.out.append(store("v_" + statement.variable, load(current)))
-        self._tick(statement.at)
+        self._tick(statement.at, FRAMED_TURN)
         self._framed_loop("for", statement.body, end, following)
         self._go_to(following)
         moved = call("add", load("v_" + statement.variable), load(by))
@@ -365,13 +372,14 @@ class FramedWriter(PlainWriter):
         self._place(end)
 
     def _lower_loop(self, statement: nodes.Loop) -> None:
+        self.settle(statement.at)
         head, test_after, end = self._block(), self._block(), self._block()
         self._go_to(head)
         if statement.before is not None:
             condition, until = statement.before
             with self._scratch():
                 self._branch(self._condition((self.reduce(condition), until)), condition.at, end)
-        self._tick(statement.at)
+        self._tick(statement.at, FRAMED_TURN)
         self._framed_loop(statement.kind, statement.body, end, test_after)
         self._go_to(test_after)
         if statement.after is not None:

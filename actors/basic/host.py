@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cached_property
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from random import Random
 from types import TracebackType
 from typing import Any, Final
@@ -42,8 +42,13 @@ __all__ = [
     "Wait",
 ]
 
-_CHUNK: Final = 8192
-"""Steps between two looks at the memory of the process."""
+_CHUNK: Final = 32_768
+"""Steps between two looks at the memory of the process, and at most handed out at once."""
+
+_LEAST_CHUNK: Final = 64
+
+_PART_OF_REST: Final = 32
+"""So small a part of the steps left is handed out at once."""
 
 _ERROR_STEPS: Final = 100
 """An error that is caught takes as long as so many steps."""
@@ -127,7 +132,8 @@ class Host:
         self._caught: ErrorValue | None = None
         self._names: dict[str, Any] = {}
         self._baseline = 0
-        self.ticks: Iterator[None] = chain.from_iterable(self._chunks())
+        self._unseen = 0
+        self.ticks = self.every(1)
 
     # --- time and chance --------------------------------------------------------------------------------------------
 
@@ -147,24 +153,44 @@ class Host:
 
     # --- budgets ----------------------------------------------------------------------------------------------------
 
-    def _chunks(self) -> Iterator[Iterable[None]]:
-        """The steps of the turn, one None each; past the last one it raises in the loop that wanted more."""
-        left = self.limits.max_steps
-        yield repeat(None, min(left, _CHUNK))
-        left -= _CHUNK
-        self._baseline = _resident()
-        while left > 0:
-            yield repeat(None, min(left, _CHUNK))
-            left -= _CHUNK
-            if _resident() - self._baseline > self.limits.max_memory:
-                self.measure()
-                self._baseline = _resident()
-        raise BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
+    def every(self, steps: int) -> Iterator[None]:
+        """An iterator each of whose values takes so many steps; past the last one it raises BudgetSpent."""
+        return chain.from_iterable(self._chunks(steps))
+
+    def _chunks(self, steps: int) -> Iterator[Iterable[None]]:
+        """
+        Values for ``every``. Steps are taken out of what is left of the turn's when they are handed out; that they are
+        few near the end keeps what several iterators have in hand small.
+        """
+        while (left := values.AMBIENCE.work) >= steps:
+            count = int(min(_CHUNK, max(_LEAST_CHUNK, left // _PART_OF_REST))) // steps or 1
+            count = min(count, int(left // steps))
+            values.AMBIENCE.work -= count * steps
+            yield repeat(None, count)
+            self._unseen += count * steps
+            if self._unseen >= _CHUNK:
+                self._unseen = 0
+                self._look()
+        raise self._spent()
+
+    def _look(self) -> None:
+        """At the memory of the process, and if that has grown much, at what the script holds. Raises: BudgetSpent."""
+        resident = _resident()
+        if self._baseline and resident - self._baseline > self.limits.max_memory:
+            self.measure()
+            resident = _resident()
+        elif self._baseline:
+            return
+        self._baseline = resident
+
+    def _spent(self) -> BudgetSpent:
+        return BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
 
     def spend(self, steps: int) -> None:
         """Count something that takes as long as so many steps. Raises: BudgetSpent."""
-        for _ in islice(self.ticks, steps):
-            pass
+        values.AMBIENCE.work -= steps
+        if values.AMBIENCE.work < 0:
+            raise self._spent()
 
     def measure(self) -> float:
         """How many more characters and elements may be made before the next look. Raises: BudgetSpent: memory."""

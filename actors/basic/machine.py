@@ -35,6 +35,9 @@ Programs = Callable[[str], Program | None]
 _SCRIPT_STEPS: Final = 100
 """Entering a script takes as long as so many steps."""
 
+_CALL_STEPS: Final = 60
+"""Entering a procedure that may suspend takes as long as so many steps."""
+
 _QUERY_STEPS: Final = 1_000
 """Asking the database takes as long as so many steps."""
 
@@ -175,7 +178,7 @@ class Machine:
         return None
 
     def _deepen(self) -> None:
-        next(self.host.ticks)
+        self.host.spend(_CALL_STEPS)
         if self.run.depth() >= self.host.limits.max_depth:
             self.host.too_deep()
 

@@ -15,9 +15,6 @@ __all__ = ["NAMESPACE"]
 
 Number = int | float
 
-_LARGE: Final = 65_536
-"""Characters of a text whose copies are counted."""
-
 
 def fit(text: str) -> str:
     """A text that was just made, counted against the limits. Raises: BasicError: E_LIMIT."""
@@ -26,9 +23,15 @@ def fit(text: str) -> str:
     return text
 
 
-def copied(text: str) -> None:
-    """A text was made longer, and not where it lay: all of it was copied, which is counted. Raises: BudgetSpent."""
-    worked(len(text) >> 10)
+def copied(text: str) -> int:
+    """
+    A text was made longer, and not where it lay: all of it was copied, which is counted.
+
+    Returns: its identity. Raises: BudgetSpent.
+    """
+    if len(text) > METERED:
+        worked(len(text) >> 10)
+    return id(text)
 
 
 def counted(value: object) -> object:
@@ -98,6 +101,7 @@ def count(start: object, stop: object, step: object) -> Iterable[Number]:
 
 def _counted(current: Number, limit: Number, step: Number) -> Iterable[Number]:
     while within(current, limit, step):
+        worked(1)
         yield current
         current += step
 
@@ -143,7 +147,6 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{each.__name__: each for each in (type, bool, int, str, list, len, id, zip)},
     **{"f_" + name: function.call for name, function in FUNCTIONS.items()},
     "Exception": Exception,
-    "LARGE_TEXT": _LARGE,
     "MAX_TEXT": MAX_TEXT,
     "MAX_ITEMS": MAX_ITEMS,
     "__builtins__": {},

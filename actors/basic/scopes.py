@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from actors.basic import nodes
 from actors.basic.functions import FUNCTIONS
 from actors.basic.host import OWN_FUNCTIONS
+from actors.basic.prices import paced
 from actors.basic.walk import children, nodes_of
 
 __all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
@@ -80,9 +82,24 @@ class Scopes:
         self.uses_resume = any(isinstance(node, nodes.OnError) and node.action == "resume" for node in self.everything)
         self.uses_on_error = any(isinstance(node, nodes.OnError) for node in self.everything)
         self.suspends_keyword = suspends
+        self.paces: set[int] = set()
+        """Numbers of steps, besides 1, that the code counts at once."""
         self._name_variables()
         self._find_suspending()
         self._memory: dict[int, tuple[nodes.Node, bool]] = {}
+
+    def clock(self, steps: int = 1) -> ast.Name:
+        """The iterator that counts so many steps with every value."""
+        clock = ast.Name("ticks", ast.Load())
+        self.set_clock(clock, steps)
+        return clock
+
+    def set_clock(self, clock: ast.Name, steps: int) -> None:
+        """Let *clock* count so many steps, which may be known only when what they pay for is written."""
+        steps = paced(steps)
+        if steps > 1:
+            self.paces.add(steps)
+            clock.id = f"ticks{steps}"
 
     def _name_variables(self) -> None:
         """Variables of the run; *shared* are those that a procedure sees, the others belong to the main body alone."""

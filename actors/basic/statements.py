@@ -30,7 +30,9 @@ from actors.basic.emit import (
 from actors.basic.expressions import Expressions, Temporary
 from actors.basic.frames import Op
 from actors.basic.keywords import TABLE
+from actors.basic.prices import ASSIGNED, AT_ONCE, COUNTED_BY_HAND, STEP, TEXT_GROWN, TRIED
 from actors.basic.scopes import LISTS_IN_PLACE, Scopes, root_name
+from actors.basic.values import MAX_TEXT
 from actors.basic.walk import nodes_of
 
 __all__ = ["DECLARATIONS", "Loop", "PlainWriter"]
@@ -39,9 +41,6 @@ DECLARATIONS: Final = (
     nodes.Param, nodes.Description, nodes.Table, nodes.CreateIndex, nodes.ScheduleDeclaration, nodes.Webhook,
     nodes.Procedure,
 )  # fmt: skip
-
-_STEP_WEIGHT: Final = 32
-"""A step is counted for so many nodes of the tree, besides those of loops and calls."""
 
 
 @dataclass(slots=True)
@@ -54,6 +53,36 @@ class Loop:
     next: int = -1
     escapes: list[str] = field(default_factory=list)
     """Flags by which loops inside this plain loop leave one further out."""
+
+
+class _Forgets(ast.NodeTransformer):
+    """
+    Sets a place to 0 after every assignment to its variable.
+
+    Args:
+        places: by variable.
+        but: assignments that are left alone.
+    """
+
+    def __init__(self, places: dict[str, str], but: Sequence[ast.stmt]) -> None:
+        self.places = places
+        self.but = set(map(id, but))
+
+    def _forgotten(self, target: ast.expr) -> list[ast.stmt]:
+        names = target.elts if isinstance(target, ast.Tuple) else [target]
+        found = (self.places.get(each.id) for each in names if isinstance(each, ast.Name))
+        return [store(place, constant(0)) for place in found if place is not None]
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        return [node] if id(node) in self.but else [node, *self._forgotten(node.targets[0])]
+
+    def visit_For(self, node: ast.For) -> ast.For:
+        self.generic_visit(node)
+        node.body[:0] = self._forgotten(node.target)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        return node
 
 
 class PlainWriter:
@@ -73,6 +102,10 @@ class PlainWriter:
         self.ex = Expressions(scopes, frozenset(parameters))
         self.out: list[ast.stmt] = []
         self.loops: list[Loop] = []
+        self.steps = 0
+        """Of a plain body: what a call takes, besides what is counted inside."""
+        self.grown: dict[str, str] = {}
+        self.lengthened: list[ast.stmt] = []
         self._flags = 0
 
     def jump(self, number: int) -> None:
@@ -87,27 +120,50 @@ class PlainWriter:
 
     def plain_body(self) -> list[ast.stmt]:
         """The body of the function."""
-        written = self.plain(self.body)
-        return written or [ast.Pass()]
+        written, price = self._priced(self.body)
+        self.steps = price // STEP
+        return self.forgetting(written) or [ast.Pass()]
+
+    def forgetting(self, written: list[ast.stmt]) -> list[ast.stmt]:
+        """The whole body with what is known of texts that grow forgotten where something else is assigned."""
+        if not self.grown:
+            return written
+        forgets = _Forgets({"v_" + name: place for name, place in self.grown.items()}, self.lengthened)
+        body = forgets.visit(ast.Module(written, [])).body
+        return [*(store(place, constant(0)) for place in self.grown.values()), *body]
 
     def plain(self, body: nodes.Body) -> list[ast.stmt]:
+        """A branch: whole steps of it are counted at its head, the rest is left to what is around it."""
+        written, price = self._priced(body)
+        steps, rest = divmod(price, STEP)
+        self.ex.weight += rest
+        return [ticked(body[0].at, self.scopes.clock(steps)), *written] if steps else written
+
+    def _priced(self, body: nodes.Body, price: int = 0) -> tuple[list[ast.stmt], int]:
+        """*body*, and what of its price, besides *price*, is not counted inside."""
         outer, self.out = self.out, []
+        before, self.ex.weight = self.ex.weight, price
         for statement in body:
             if not isinstance(statement, DECLARATIONS):
                 self.plain_statement(statement)
         written, self.out = self.out, outer
-        return written
+        price, self.ex.weight = self.ex.weight, before
+        return written, price
 
     def plain_statement(self, statement: nodes.Statement) -> None:
         outer, self.out = self.out, []
         self._plain_guarded(statement)
         written, self.out = self.out, outer
-        # Turns of loops are counted, and a turn is as long as what is in it.
-        steps, self.ex.weight = divmod(self.ex.weight, _STEP_WEIGHT)
-        if steps:
-            spent = ast.Expr(placed(invoke("M", "spend", constant(steps)), statement.at))
-            self.out.append(self._ticked(statement.at) if steps == 1 else placed(spent, statement.at))
+        leaves = self.framed and isinstance(statement, nodes.Leave | nodes.Goto | nodes.Return)
+        self.settle(statement.at, 1 if leaves else AT_ONCE)
         self.out += written
+
+    def settle(self, at: nodes.Span, least: int = 1) -> None:
+        """Count here what was written and is not counted yet, if it is so many steps."""
+        steps, rest = divmod(self.ex.weight, STEP)
+        if steps >= least:
+            self.ex.weight = rest
+            self.out.append(ticked(at, self.scopes.clock(steps)))
 
     def _plain_guarded(self, statement: nodes.Statement) -> None:
         self.ex.statement()
@@ -223,6 +279,7 @@ class PlainWriter:
 
     def _append(self, keyword: nodes.Keyword) -> None:
         place, item = keyword.arguments
+        self.ex.weight += ASSIGNED
         if isinstance(place, nodes.Name) and self.ex.is_variable(place.name):
             held: ast.expr = self.ex.name(place.name)
             self._created(place.name, ast.List([], ast.Load()))
@@ -266,6 +323,9 @@ class PlainWriter:
         """
         ``s = s + more`` and ``s = s & more``: written so that CPython can lengthen a text where it lies. A loop that
         builds a text would take quadratic time otherwise.
+
+        ``i_x`` is the identity of the text that was left in the variable by the last such statement, 0 after every
+        other assignment. Another one afterwards means that the text was copied, which is counted.
         """
         if name in self.scopes.shared:
             return False
@@ -290,33 +350,33 @@ class PlainWriter:
             self.out.append(placed(store(kept.name, self.ex.expr(part)), part.at))
             held.append(kept)
         more = self.ex.joined(held) if len(held) > 1 else self.ex.text(held[0])
-        was = self.ex.fresh()
         lengthen = store(variable, ast.BinOp(load(variable), ast.Add(), more))
-        large: list[ast.stmt] = [
-            store(was, call("id", load(variable))),
-            lengthen,
-            ast.If(
-                ast.Compare(call("len", load(variable)), [ast.Gt()], [load("MAX_TEXT")]),
-                [ast.Expr(call("fit", load(variable)))],
-                [],
-            ),
-            ast.If(
-                ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(was)]),
-                [ast.Expr(call("copied", load(variable)))],
-                [],
-            ),
-        ]
-        is_large = ast.Compare(call("len", load(variable)), [ast.Gt()], [load("LARGE_TEXT")])
-        longer: list[ast.stmt] = [ast.If(is_large, large, [lengthen])]
+        self.grown[name] = place = "i_" + name
+        self.lengthened.append(lengthen)
+        tests: list[ast.expr] = [ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])]
+        longer: list[ast.stmt] = [lengthen]
+        size = call("len", load(variable))
+        if isinstance(more, ast.Constant) and isinstance(more.value, str):
+            tests.append(ast.Compare(size, [ast.LtE()], [constant(MAX_TEXT - len(more.value))]))
+        else:
+            too_long = ast.Compare(size, [ast.Gt()], [load("MAX_TEXT")])
+            longer.append(ast.If(too_long, [ast.Expr(call("fit", load(variable)))], []))
+        moved = ast.Compare(call("id", load(variable)), [ast.NotEq()], [load(place)])
+        longer.append(ast.If(moved, [store(place, call("copied", load(variable)))], []))
+        price = self.ex.weight  # the same is written a second time, for other values than texts
         whole: Any = first
         for (operator, _), operand in zip(tail, held, strict=True):
             whole = nodes.Binary(value.at, operator, whole, operand)  # type: ignore[arg-type]  # a temporary is a node
         otherwise: list[ast.stmt] = [placed(store(variable, self.ex.expr(whole)), value.at)]
-        is_text = ast.Compare(call("type", load(variable)), [ast.Is()], [load("str")])
+        self.lengthened += otherwise  # what was no text was assigned otherwise, so there is nothing to forget
+        self.ex.weight = price + TEXT_GROWN
+        is_text = tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), tests)
         self.out.append(placed(ast.If(is_text, longer, otherwise), value.at))
         return True
 
     def _set(self, target: nodes.Expr, value: ast.expr, at: nodes.Span) -> None:
+        if not isinstance(target, nodes.Name):
+            self.ex.weight += ASSIGNED
         match target:
             case nodes.Name(name=name):
                 self.out.append(placed(store("v_" + name, value), at))
@@ -361,10 +421,16 @@ class PlainWriter:
         return self.plain(body) or [ast.Pass()]
 
     def _plain_if(self, statement: nodes.If) -> ast.stmt:
+        before = dearest = self.ex.weight
         otherwise = self.plain(statement.otherwise)
+        branches = []
+        for _, body in statement.branches:
+            dearest, self.ex.weight = max(dearest, self.ex.weight), before
+            branches.append(self._inner(body))
+        self.ex.weight = max(dearest, self.ex.weight)
         result: ast.stmt = ast.Pass()
-        for condition, body in reversed(statement.branches):
-            result = placed(ast.If(self.ex.test(condition), self._inner(body), otherwise), condition.at)
+        for (condition, _), inner in zip(reversed(statement.branches), reversed(branches), strict=True):
+            result = placed(ast.If(self.ex.test(condition), inner, otherwise), condition.at)
             otherwise = [result]
         return result
 
@@ -422,24 +488,28 @@ class PlainWriter:
     def _python_for(self, variable: str, items: ast.expr, statement: nodes.ForEach | nodes.ForCount) -> None:
         """``for v_x, _ in zip(items, ticks)``: the second iterator counts the steps, and raises when they are spent."""
         target = ast.Tuple([ast.Name("v_" + variable, ast.Store()), ast.Name("_", ast.Store())], ast.Store())
-        paired = placed(call("zip", items, load("ticks")), statement.at)
-        self._python_loop("for", lambda body: ast.For(target, paired, body, []), statement.body, statement.at)
+        clock = self.scopes.clock()
+        paired = placed(call("zip", items, clock), statement.at)
+        self._python_loop("for", lambda body: ast.For(target, paired, body, []), statement, clock)
 
     def _python_loop(
         self,
         kind: str,
         make: Callable[[list[ast.stmt]], ast.stmt],
-        body: nodes.Body,
-        at: nodes.Span,
+        statement: nodes.ForEach | nodes.ForCount | nodes.Loop,
+        clock: ast.Name,
         before: Sequence[ast.stmt] = (),
         after: Sequence[ast.stmt] = (),
+        price: int = 0,
     ) -> None:
+        """*clock* is made to count what a turn takes; *price* is that of *before* and *after*."""
         loop = Loop(kind, plain=True)
         self.loops.append(loop)
-        inner = [*before, *self.plain(body), *after] or [ast.Pass()]
+        body, price = self._priced(statement.body, price)
+        self.scopes.set_clock(clock, 1 + price // STEP)
         self.loops.pop()
         self.out.extend(store(flag, constant(False)) for flag in loop.escapes)
-        self.out.append(placed(make(inner), at))
+        self.out.append(placed(make([*before, *body, *after] or [ast.Pass()]), statement.at))
         for flag in loop.escapes:
             self.out.append(ast.If(load(flag), [ast.Break()], []))
 
@@ -462,15 +532,15 @@ class PlainWriter:
         self.out.append(store(begun, constant(False)))
         moved = ast.If(load(begun), [placed(store(first, call("add", load(variable), load(step))), statement.at)], [])
         leave = ast.If(ast.UnaryOp(ast.Not(), going), [ast.Break()], [])
-        before: list[ast.stmt] = [moved, leave, self._ticked(statement.at), store(begun, constant(True))]
+        clock = self.scopes.clock()
+        before: list[ast.stmt] = [moved, leave, ticked(statement.at, clock), store(begun, constant(True))]
         before.append(store(variable, load(first)))
-        self._python_loop("for", lambda body: ast.While(constant(True), body, []), statement.body, statement.at, before)
+        self._python_loop(
+            "for", lambda body: ast.While(constant(True), body, []), statement, clock, before, price=COUNTED_BY_HAND
+        )
 
-    def _ticked(self, at: nodes.Span) -> ast.stmt:
-        return ticked(at)
-
-    def _tick(self, at: nodes.Span) -> None:
-        self.out.append(self._ticked(at))
+    def _tick(self, at: nodes.Span, steps: int = 1) -> None:
+        self.out.append(ticked(at, self.scopes.clock(steps)))
 
     def _condition(self, condition: tuple[nodes.Expr, bool], negate: bool = False) -> ast.expr:
         test = self.ex.test(condition[0])
@@ -478,6 +548,7 @@ class PlainWriter:
 
     def _plain_loop(self, statement: nodes.Loop) -> None:
         at = statement.at
+        outside, self.ex.weight = self.ex.weight, 0
         after: list[ast.stmt] = []
         if statement.after is not None:
             if any(
@@ -487,15 +558,17 @@ class PlainWriter:
             ):
                 # CONTINUE must come to the test at the end: it is made at the head of every turn but the first.
                 self._plain_tested_late(statement)
+                self.ex.weight = outside
                 return
             leave = self._condition(statement.after, negate=True)
             after = [placed(ast.If(leave, [ast.Break()], []), statement.after[0].at)]
         test = None if statement.before is None else self._condition(statement.before)
+        price, self.ex.weight = self.ex.weight, outside
+        clock = placed(self.scopes.clock(), at)
         if test is None or (isinstance(test, ast.Constant) and test.value is True):
-            ticks = placed(load("ticks"), at)
             blank = ast.Name("_", ast.Store())
             self._python_loop(
-                statement.kind, lambda body: ast.For(blank, ticks, body, []), statement.body, at, after=after
+                statement.kind, lambda body: ast.For(blank, clock, body, []), statement, clock, after=after, price=price
             )
             return
         # Not "while condition": CPython 3.11 specialises code only at unconditional jumps back.
@@ -503,10 +576,11 @@ class PlainWriter:
         self._python_loop(
             statement.kind,
             lambda body: ast.While(constant(True), body, []),
-            statement.body,
-            at,
-            [at_head, self._ticked(at)],
+            statement,
+            clock,
+            [at_head, ticked(at, clock)],
             after,
+            price,
         )
 
     def _plain_tested_late(self, statement: nodes.Loop) -> None:
@@ -521,18 +595,26 @@ class PlainWriter:
         if statement.before is not None:
             head = self._condition(statement.before, negate=True)
             before.append(placed(ast.If(head, [ast.Break()], []), statement.before[0].at))
-        before.append(self._ticked(statement.at))
+        clock = self.scopes.clock()
+        before.append(ticked(statement.at, clock))
+        price = self.ex.weight
         self._python_loop(
-            statement.kind, lambda body: ast.While(constant(True), body, []), statement.body, statement.at, before
+            statement.kind, lambda body: ast.While(constant(True), body, []), statement, clock, before, price=price
         )
 
     def _plain_select(self, statement: nodes.Select) -> None:
         subject = f"s{self._next_flag()}"
         self.out.append(placed(store(subject, self.ex.expr(statement.subject)), statement.at))
+        before = dearest = self.ex.weight
         otherwise = self.plain(statement.otherwise)
-        for items, body in reversed(statement.cases):
+        branches = []
+        for _, body in statement.cases:
+            dearest, self.ex.weight = max(dearest, self.ex.weight), before
+            branches.append(self._inner(body))
+        self.ex.weight = max(dearest, self.ex.weight)
+        for (items, _), inner in zip(reversed(statement.cases), reversed(branches), strict=True):
             test = self._case_test(Temporary(statement.at, subject), items)
-            otherwise = [placed(ast.If(test, self._inner(body), otherwise), items[0].at if items else statement.at)]
+            otherwise = [placed(ast.If(test, inner, otherwise), items[0].at if items else statement.at)]
         self.out.extend(otherwise)
 
     def _case_test(self, subject: Temporary, items: Sequence[nodes.Node]) -> ast.expr:
@@ -555,6 +637,7 @@ class PlainWriter:
 
     def _plain_try(self, statement: nodes.Try) -> None:
         self.ex.in_try += 1
+        self.ex.weight += TRIED
         body = self._inner(statement.body)
         self.ex.in_try -= 1
         caught = invoke("M", "caught", load("e"))

@@ -7,35 +7,45 @@ compiler and the keywords know them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from actors.basic.functions import dates, lists, numbers, tests, text
+from actors.basic.functions.prices import STEPS, USUAL
 from actors.basic.functions.table import ANY, Context, Function
 from actors.basic.values import MAX_ITEMS, METERED, grown
 
 __all__ = ["ANY", "FUNCTIONS", "Context", "Function"]
 
 
-def _measured(call: Callable[..., object]) -> Callable[..., object]:
-    """*call*, what it makes counted against the limits of the turn."""
+def _weighed(made: object, given: object) -> object:
+    """*made* counted against the limits of the turn, unless it is what was given."""
+    kind = type(made)
+    if kind is str:
+        if len(made) > METERED:  # type: ignore[arg-type]
+            grown(len(made))  # type: ignore[arg-type]
+    elif kind is list and len(made) > METERED and made is not given:  # type: ignore[arg-type]
+        grown(len(made), MAX_ITEMS)  # type: ignore[arg-type]
+    return made
 
-    def measured(*arguments: Any) -> object:
-        made = call(*arguments)
-        kind = type(made)
-        if kind is str:
-            if len(made) > METERED:  # type: ignore[arg-type]
-                grown(len(made))  # type: ignore[arg-type]
-        elif kind is list and len(made) > METERED and made is not arguments[0]:  # type: ignore[arg-type]
-            grown(len(made), MAX_ITEMS)  # type: ignore[arg-type]
-        return made
 
-    return measured
+def _measured(row: Function) -> Function:
+    """*row*, what it makes counted. (By number of arguments: a tuple of them takes longer than many a function.)"""
+    call = row.call
+    if row.minimum == row.maximum == 1:
+        return replace(row, call=lambda only: _weighed(call(only), only))
+    if row.minimum == row.maximum == 2:
+        return replace(row, call=lambda first, second: _weighed(call(first, second), first))
+    return replace(row, call=lambda *arguments: _weighed(call(*arguments), arguments[0] if arguments else None))
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    **{row.name: replace(row, call=_measured(row.call)) for row in (*text.FUNCTIONS, *lists.FUNCTIONS)},
-    **{row.name: row for family in (numbers, tests, dates) for row in family.FUNCTIONS},
+    row.name: replace(row, steps=STEPS.get(row.name, USUAL))
+    for row in (
+        *map(_measured, (*text.FUNCTIONS, *lists.FUNCTIONS)),
+        *numbers.FUNCTIONS,
+        *tests.FUNCTIONS,
+        *dates.FUNCTIONS,
+    )
 }
 """By name in lower case."""

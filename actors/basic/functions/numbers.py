@@ -108,7 +108,7 @@ def _values(arguments: tuple[object, ...]) -> list[object]:
     collects = isinstance(first, list | dict) or (not isinstance(first, int | float | str) and not rest)
     if collects or (len(arguments) == 1 and isinstance(first, str)):
         items = iterate(first)
-        worked(len(items))
+        worked(len(items) * (10 if rest else 3))
         found = [get_member(item, to_text(rest[0])) for item in items] if rest else items
     else:
         found = list(arguments)
@@ -129,6 +129,7 @@ def _most(values: list[object], direction: int) -> object:
     if not values:
         return None
     best = values[0]
+    worked(5 * len(values))
     for value in values[1:]:
         if compare(value, best) == direction:
             best = value

@@ -40,6 +40,7 @@ class Function:
         minimum, maximum: how many arguments it takes; ``ANY`` is no maximum.
         call: takes the arguments, after the context if *context* is set; raises BasicError.
         context: it needs the clock or random numbers; all others are pure.
+        steps: that a call with small arguments takes.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Function:
     maximum: int
     call: Callable[..., object]
     context: bool = False
+    steps: int = 0
 
 
 def named(

@@ -16,7 +16,9 @@ from actors.basic.functions.lists import sliced, whole
 from actors.basic.functions.table import Context, Function, named
 from actors.basic.values import (
     MAX_ITEMS,
+    MAX_TEXT,
     Rows,
+    approximate_size,
     contains,
     ends_with,
     grown,
@@ -24,6 +26,7 @@ from actors.basic.values import (
     length,
     parse_json,
     plain,
+    read,
     starts_with,
     to_json,
     to_text,
@@ -41,7 +44,17 @@ _HASHES: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
 
 def _cut(value: object) -> str:
     """A text of which a part is taken, which costs no more the longer the text is."""
-    return value if type(value) is str else to_text(value)
+    if type(value) is str:
+        return value
+    worked(10)
+    return to_text(value)
+
+
+def _read(value: object) -> str:
+    """A text of which every character is looked at."""
+    text = to_text(value)
+    read(text)
+    return text
 
 
 def left(value: object, count: object) -> str:
@@ -57,6 +70,7 @@ def mid(value: object, start: object, count: object = None) -> object:
     """Of a text from position *start* (from 1), of a list from index *start* (from 0)."""
     size = None if count is None else max(0, whole(count))
     if isinstance(value, list):
+        worked(14)
         first = max(0, whole(start))
         return value[first : None if size is None else first + size]
     first = max(1, whole(start)) - 1
@@ -69,6 +83,7 @@ def instr(*arguments: object) -> int:
     if len(arguments) == 3:
         start, arguments = max(1, whole(arguments[0])), arguments[1:]
     text, part = map(to_text, arguments)
+    read(text)
     return text.find(part, start - 1) + 1 if part else 0
 
 
@@ -150,7 +165,7 @@ def _records(value: object) -> tuple[list[str], list[list[object]]]:
             fields.update(dict.fromkeys(item))
     names = list(fields)
     grown(len(items) * max(1, len(names)), MAX_ITEMS)
-    worked(len(items) * max(1, len(names)))
+    worked(20 * (len(items) + 1) * max(1, len(names)))
     if not names:
         return [], [item if isinstance(item, list) else [item] for item in items]
     return names, [[item.get(name) for name in names] if isinstance(item, dict) else [item] for item in items]
@@ -170,7 +185,7 @@ def to_csv(value: object) -> str:
 
 def parse_csv(value: object) -> Rows:
     """Text with a line of names first, as rows; cells become booleans and numbers where they are plainly such."""
-    worked(len(to_text(value)) * 2)
+    worked(len(to_text(value)) * 8)
     try:
         lines = [line for line in csv.reader(io.StringIO(to_text(value)), strict=False) if line]
     except csv.Error as error:
@@ -189,7 +204,9 @@ def excel(value: object) -> Rows:
 
 
 def to_yaml(value: object) -> str:
-    text = "\n".join(_yaml(plain(value), 0)) + "\n"
+    held = plain(value)
+    worked(approximate_size(held, MAX_TEXT) >> 1)  # before it is done: it may take long
+    text = "\n".join(_yaml(held, 0)) + "\n"
     grown(len(text))
     return text
 
@@ -227,7 +244,9 @@ def _yaml_scalar(value: object) -> str:
 
 
 def to_xml(value: object) -> str:
-    text = "".join(_xml("root", plain(value)))
+    held = plain(value)
+    worked(approximate_size(held, MAX_TEXT) >> 2)
+    text = "".join(_xml("root", held))
     grown(len(text))
     return text
 
@@ -257,7 +276,7 @@ def hashed(value: object, algorithm: object = "sha256") -> str:
     if name not in _HASHES:
         raise BasicError("E_VALUE", f"There is no hash {name}; there are {', '.join(_HASHES)}.")
     text = to_text(value)
-    worked(len(text) >> 5)
+    worked(len(text) >> 4)
     return hashlib.new(name, text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -277,8 +296,8 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     *named("right", 2, 2, right),
     *named("mid", 2, 3, mid),
     *named("instr", 2, 3, instr),
-    *named("lcase lower lowercase", 1, 1, lambda x: to_text(x).lower()),
-    *named("ucase upper uppercase", 1, 1, lambda x: to_text(x).upper()),
+    *named("lcase lower lowercase", 1, 1, lambda x: _read(x).lower()),
+    *named("ucase upper uppercase", 1, 1, lambda x: _read(x).upper()),
     *named("capitalize", 1, 1, capitalize),
     *named("trim", 1, 1, lambda x: to_text(x).strip()),
     *named("ltrim", 1, 1, lambda x: to_text(x).lstrip()),

@@ -58,6 +58,7 @@ def json_parse(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Any:
     text = arguments[0]
     if not isinstance(text, str):
         return text
+    values.worked(30 + (len(text) >> 1))
     try:
         return json_value(text.strip())
     except ValueError:

@@ -43,6 +43,7 @@ def _name(value: object) -> str:
 
 
 def _encoded(value: object, until: datetime | None = None) -> bytes:
+    values.worked(values.approximate_size(value, 8 * MAX_VALUE) >> 3)
     kept = values.dump(value)
     if until is not None:
         kept["until"] = until.isoformat()
@@ -55,6 +56,7 @@ def _encoded(value: object, until: datetime | None = None) -> bytes:
 def _decoded(rows: Rows, at: datetime) -> Any:
     if not rows:
         return None
+    values.worked(len(rows[0]["value"]) >> 1)
     kept = json.loads(rows[0]["value"])
     until = kept.pop("until", None)
     if until is not None and datetime.fromisoformat(until) <= at:

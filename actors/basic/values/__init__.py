@@ -21,11 +21,11 @@ from actors.basic.values.conversion import (
     unwrap,
 )
 from actors.basic.values.kinds import (
+    AMBIENCE,
     MAX_BITS,
     MAX_DEPTH,
     MAX_ITEMS,
     MAX_TEXT,
-    MAX_WORK,
     METERED,
     ErrorValue,
     File,
@@ -34,6 +34,7 @@ from actors.basic.values.kinds import (
     ambience,
     extended,
     grown,
+    read,
     type_name,
     worked,
 )
@@ -67,12 +68,12 @@ from actors.basic.values.patterns import like, like_filter, matches
 from actors.basic.values.store import approximate_size, dump, load
 
 __all__ = [
+    "AMBIENCE",
     "COMPARISONS",
     "MAX_BITS",
     "MAX_DEPTH",
     "MAX_ITEMS",
     "MAX_TEXT",
-    "MAX_WORK",
     "METERED",
     "ErrorValue",
     "File",
@@ -115,6 +116,7 @@ __all__ = [
     "parse_json",
     "plain",
     "power",
+    "read",
     "set_index",
     "set_member",
     "starts_with",

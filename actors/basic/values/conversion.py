@@ -88,6 +88,7 @@ def float_text(number: float) -> str:
     """At most 15 significant digits, no trailing zeros; an exponent only from 1e21 on and below 1e-6."""
     if number == 0:
         return "0"
+    worked(5)
     if not math.isfinite(number):
         return "NaN" if number != number else ("Infinity" if number > 0 else "-Infinity")
     text = format(number, ".15g")
@@ -100,6 +101,7 @@ def float_text(number: float) -> str:
 
 
 def _moment_text(value: date) -> str:
+    worked(20)
     if isinstance(value, datetime):
         return f"{value.year:04}-{value.month:02}-{value.day:02} {value.hour:02}:{value.minute:02}:{value.second:02}"
     return value.isoformat()
@@ -139,7 +141,7 @@ def to_text(value: object) -> str:
 
 def _int_text(value: int) -> str:
     if not -_LONG < value < _LONG:
-        worked(value.bit_length() >> 3)
+        worked(value.bit_length() >> 2)
     try:
         return str(value)
     except ValueError:  # Python's own guard against slow conversions
@@ -161,7 +163,7 @@ def file_members(file: File) -> dict[str, object]:
     }
 
 
-_PART_WORK: Final = 10
+_PART_WORK: Final = 14
 """A part that is copied costs as much as so many that are looked at."""
 
 
@@ -222,7 +224,12 @@ def plain(value: object) -> object:
 
     Raises: BasicError: E_LIMIT, too large, too deep, or it contains itself.
     """
-    worked(1)  # stops before it begins where too much was done already
+    if value is None or value is True or value is False or type(value) is str:
+        return value
+    if type(value) is int:
+        _int_text(value)
+        return value
+    worked(14)  # stops before it begins where too much was done already
     plainer = _Plainer()
     try:
         return plainer.plain(value)
@@ -264,7 +271,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
         text = fenced[1].strip()
     if not text.startswith(("{", "[")):
         return None
-    worked(10 + (len(text) >> 2))
+    worked(30 + (len(text) >> 1))
     try:
         value = json_value(text)
     except ValueError:
@@ -277,8 +284,7 @@ def parse_json(text: str) -> list[object] | dict[str, object] | None:
 
 def numeric(text: str) -> int | float | None:
     """The number that a whole text spells (blanks around it ignored), or None. "" is none."""
-    if len(text) > METERED:
-        worked(len(text) >> 5)
+    worked(9 + (len(text) >> 5))
     text = text.strip()
     found = _NUMBER.fullmatch(text)
     if found is None:

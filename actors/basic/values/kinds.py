@@ -24,7 +24,6 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_ITEMS",
     "MAX_TEXT",
-    "MAX_WORK",
     "METERED",
     "ErrorValue",
     "File",
@@ -33,6 +32,7 @@ __all__ = [
     "ambience",
     "extended",
     "grown",
+    "read",
     "type_name",
     "worked",
 ]
@@ -45,13 +45,12 @@ MAX_BITS: Final = 14_000
 """Bits of one whole number: some 4,200 digits, which Python still converts to text without objecting."""
 MAX_DEPTH: Final = 200
 """Levels of lists and objects inside each other that text conversion follows."""
-MAX_WORK: Final = 1_500_000
-"""
-Elements that the operations of one turn look at one by one, a thousand characters counting as one: some tenths of a
-second.
-"""
 METERED: Final = 1_000
 """A text or list of more characters or elements than this is reported to the memory meter when it is made."""
+
+
+_FEW: Final = 64
+"""Characters that are looked at one by one in next to no time."""
 
 
 class Rows(list[object]):
@@ -123,18 +122,22 @@ AMBIENCE: Final = _Ambience()
 
 class ambience:  # noqa: N801 - used like a function; contextlib's way to make one takes longer than many a turn
     """
-    Set the bot's time zone, the memory meter and the budget of work for what a run does inside the block.
+    Set the bot's time zone, the memory meter and the budget of steps for what a run does inside the block. It may be
+    entered again, and goes on with what was left.
 
     Args:
         measure: called whenever the run has made as many new characters and elements as the last call allowed (and at
             the first large one). It looks at what is alive, and either says how many more may be made before the
             next look or raises E_LIMIT. Without it nothing is measured.
-        max_work: what ``worked`` may count up to. Steps alone bound nothing where one step may sort a million elements.
+        max_work: steps of the run, and what ``worked`` may count up to: both are taken out of one budget. Turns of
+            loops alone bound nothing where one of them may sort a million elements.
     """
 
     __slots__ = ("_before", "_inside")
 
-    def __init__(self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = MAX_WORK) -> None:
+    def __init__(
+        self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = float("inf")
+    ) -> None:
         self._inside = (zone, 0.0 if measure else float("inf"), measure or _unmeasured, max_work)
 
     def __enter__(self) -> None:
@@ -142,6 +145,7 @@ class ambience:  # noqa: N801 - used like a function; contextlib's way to make o
         AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._inside
 
     def __exit__(self, *_: object) -> None:
+        self._inside = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
         AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._before
 
 
@@ -176,6 +180,12 @@ def worked(elements: int) -> None:
     AMBIENCE.work -= elements
     if AMBIENCE.work < 0:
         raise BudgetSpent("E_LIMIT", "The script works too long on large lists and texts without a pause.")
+
+
+def read(text: str) -> None:
+    """Count an operation that looks at the characters of *text* one by one. Raises: BudgetSpent."""
+    if len(text) > _FEW:
+        worked(len(text) >> (6 if text.isascii() else 3))
 
 
 def type_name(value: object) -> str:

@@ -8,7 +8,18 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import file_members, numeric, parse_json, to_number, to_text, unwrap
-from actors.basic.values.kinds import MAX_ITEMS, ErrorValue, File, Response, Rows, extended, grown, type_name, worked
+from actors.basic.values.kinds import (
+    MAX_ITEMS,
+    ErrorValue,
+    File,
+    Response,
+    Rows,
+    extended,
+    grown,
+    read,
+    type_name,
+    worked,
+)
 from actors.basic.values.moments import moment_member
 from actors.basic.values.operators import contains, equal, starts_with
 
@@ -45,7 +56,7 @@ def lookup(fields: dict[str, object], name: str, default: object = None) -> obje
 
 
 def _key_like(fields: dict[str, object], name: str) -> str | None:
-    worked(len(fields))
+    worked(4 + len(fields))
     folded = name.casefold()
     for key in fields:
         if key.casefold() == folded:
@@ -63,6 +74,7 @@ def get_member(value: object, name: str) -> object:
 
 
 def _member(value: object, name: str) -> object:
+    worked(5)
     lower = name.lower()
     if isinstance(value, str):
         parsed = parse_json(value)
@@ -81,6 +93,7 @@ def _member(value: object, name: str) -> object:
             return lookup(value[0], name)
         return None
     if isinstance(value, date):
+        worked(4)
         return moment_member(value, lower)
     if isinstance(value, Response):
         return _response_member(value, name)
@@ -162,6 +175,7 @@ def get_index(value: object, index: object) -> object:
     if type(value) is list and type(index) is int:
         return value[index] if -len(value) <= index < len(value) else None
     if isinstance(value, str):
+        worked(8)
         value = parse_json(value) or value
     elif isinstance(value, Response):
         value = value if isinstance(index, str) else unwrap(value)
@@ -183,6 +197,7 @@ def set_index(value: object, index: object, new: object) -> None:
 
     Raises: BasicError: E_TYPE, nothing can be written there; E_VALUE, before the first element; E_LIMIT, too many.
     """
+    worked(5)
     if isinstance(value, Response):
         value = value.data
     if isinstance(value, dict):
@@ -223,8 +238,9 @@ def iterate(value: object) -> list[object]:
     Raises: BasicError: E_TYPE, anything else; E_LIMIT, a number beyond the size of a list.
     """
     if isinstance(value, list):
-        worked(len(value) >> 4)
+        worked(3 + (len(value) >> 4))
         return list(value)
+    worked(12)
     if isinstance(value, Response):
         value = _collection_of(value)
     if isinstance(value, str):
@@ -260,6 +276,7 @@ def length(value: object) -> int:
     """Number of elements, fields or characters; of null 0; of text that holds a JSON list or object its elements."""
     if isinstance(value, list | dict):
         return len(value)
+    worked(5)
     if isinstance(value, Response):
         value = _collection_of(value)
     if isinstance(value, str):
@@ -281,7 +298,7 @@ def push(items: object, *new: object) -> list[object]:
 
 def index_of(items: list[object], wanted: object, last: bool = False) -> int:
     """The place of the first (or last) element equal to *wanted*; -1 if there is none."""
-    worked(len(items))
+    worked(5 + 3 * len(items))
     places = range(len(items) - 1, -1, -1) if last else range(len(items))
     return next((place for place in places if equal(items[place], wanted)), -1)
 
@@ -292,7 +309,7 @@ def join(items: object, separator: object = ",") -> str:
     texts: list[str] = []
     size = 0
     parts = iterate(items) if not isinstance(items, str) or parse_json(items) is not None else [items]
-    worked(len(parts))
+    worked(3 * len(parts))
     for item in parts:
         text = to_text(item)
         size += len(text) + len(between)
@@ -310,7 +327,7 @@ def split(text: object, separator: object) -> list[object]:
         return []
     count = whole.count(mark)
     grown(count, MAX_ITEMS)
-    worked(count >> 2)
+    worked(4 + (len(whole) >> 6) + (count >> 1))
     return list(whole.split(mark)) if mark else list(whole)
 
 
@@ -319,7 +336,10 @@ def replace(text: object, old: object, new: object) -> str:
     whole, part, other = to_text(text), to_text(old), to_text(new)
     if not part:
         return whole
+    read(whole)
+    worked(3)
     if len(other) > len(part):
+        worked(len(whole) >> 5)
         grown(len(whole) + whole.count(part) * (len(other) - len(part)))
     return whole.replace(part, other)
 
@@ -342,7 +362,7 @@ def call_method(value: object, name: str, arguments: list[object]) -> object:
             raise BasicError("E_TYPE", "Cannot append to null.")
         return None
     if isinstance(value, str):
-        worked(len(value) >> 8)
+        read(value)
         if method in ("pop", "splice", "indexof", "join", "push", "append"):
             parsed = parse_json(value)
             if isinstance(parsed, list):
@@ -367,7 +387,7 @@ def _list_method(items: list[object], method: str, name: str, arguments: list[ob
             start = _clamped(_argument(arguments, 0, 0), len(items))
             count = int(to_number(_argument(arguments, 1, len(items)))) if len(arguments) > 1 else len(items)
             end = start + max(0, count)
-            worked(len(items) >> 6)
+            worked(6 + (len(items) >> 6))
             removed = items[start:end]
             items[start:end] = arguments[2:]
             return removed

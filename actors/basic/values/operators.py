@@ -17,6 +17,7 @@ from actors.basic.values.kinds import (
     File,
     Rows,
     grown,
+    read,
     type_name,
     worked,
 )
@@ -55,6 +56,13 @@ _LONG: Final = 1 << 512
 """Arithmetic beyond this takes long enough to be counted."""
 
 
+_MIXED: Final = 16
+"""Steps of an operation on two values that are not both numbers, nor both texts."""
+_DATES: Final = 60
+_COMPARED: Final = 3
+"""Steps for comparing an element of a list with something."""
+
+
 # --- arithmetic -----------------------------------------------------------------------------------------------------
 
 
@@ -62,7 +70,7 @@ def _bounded(number: Number) -> Number:
     if type(number) is int and not -_LONG < number < _LONG:
         if number >= _HUGE or number <= _LOW:
             raise BasicError("E_LIMIT", "This number has too many digits.")
-        worked(number.bit_length() >> 6)
+        worked(1 + (number.bit_length() >> 5))
     return number
 
 
@@ -103,6 +111,7 @@ def _sum(a: Number, b: Number) -> Number:
 
 
 def _add_others(a: object, b: object) -> object:
+    worked(_MIXED)
     a, b = unwrap(a), unwrap(b)
     if isinstance(a, str) or isinstance(b, str):
         return concat(a, b)
@@ -115,6 +124,8 @@ def _add_others(a: object, b: object) -> object:
         grown(len(left) + len(right), MAX_ITEMS)
         both = [*left, *right]
         return Rows(both) if all(part is None or isinstance(part, Rows) for part in (a, b)) else both
+    if isinstance(a, date) or isinstance(b, date):
+        worked(_DATES)
     if isinstance(a, date) and not isinstance(b, date):
         return plus_seconds(a, to_number(b))
     if isinstance(b, date) and not isinstance(a, date):
@@ -146,6 +157,7 @@ def subtract(a: object, b: object) -> object:
     if (kind is int or kind is float) and (other is int or other is float):
         return _difference(a, b)  # type: ignore[arg-type]
     if isinstance(a, date):
+        worked(_DATES)
         if isinstance(b, str) and numeric(b) is None:
             b = parse_moment(b) or b
         if isinstance(b, date):
@@ -189,6 +201,11 @@ def divide(a: object, b: object) -> float:
         raise _too_large() from None
 
 
+def _long_division(x: int, y: int) -> None:
+    if not -_LONG < x < _LONG:
+        worked(1 + (x.bit_length() * y.bit_length() >> 17))
+
+
 def int_divide(a: object, b: object) -> int:
     r"""
     ``\``: the quotient without its fraction, towards zero: ``-7 \ 2`` is -3.
@@ -199,6 +216,7 @@ def int_divide(a: object, b: object) -> int:
     if y == 0:
         raise _by_zero()
     if type(x) is int and type(y) is int:
+        _long_division(x, y)
         quotient = abs(x) // abs(y)
         return quotient if (x < 0) == (y < 0) else -quotient
     try:
@@ -217,6 +235,7 @@ def modulo(a: object, b: object) -> Number:
     if y == 0:
         raise _by_zero()
     if type(x) is int and type(y) is int:
+        _long_division(x, y)
         rest = abs(x) % abs(y)
         return -rest if x < 0 else rest
     try:
@@ -260,6 +279,7 @@ def equal(a: object, b: object) -> bool:
         return a == b
     if (kind is int or kind is float) and (other is int or other is float):
         return a == b
+    worked(_MIXED)
     return _Equality().equal(a, b)
 
 
@@ -310,7 +330,7 @@ class _Equality:
         self.seen[id(a), id(b)] = (a, b)
         if len(a) != len(b):
             return False
-        worked(len(a))
+        worked(1 + 10 * len(a))
         if isinstance(a, list) and isinstance(b, list):
             self.pairs.extend(zip(a, b, strict=True))
             return True
@@ -361,6 +381,7 @@ def _numeric_or_none(text: str) -> Number | None:
 
 def _order_moments(a: object, b: object) -> int | None:
     """-1, 0, 1; None if either is no date and spells none."""
+    worked(_DATES)
     x = parse_moment(a) if isinstance(a, str) else a
     y = parse_moment(b) if isinstance(b, str) else b
     if not isinstance(x, date) or not isinstance(y, date):
@@ -380,6 +401,7 @@ def _order(a: object, b: object) -> int:
 
 def _compare(a: object, b: object) -> int | None:
     """-1, 0, 1; None where every comparison is false: with null, with empty rows, with what is not a number (NaN)."""
+    worked(_MIXED)
     a, b = unwrap(a), unwrap(b)
     if is_null(a) or is_null(b):
         return None
@@ -409,6 +431,8 @@ def less_equal(a: object, b: object) -> bool:
     """``<=``, by the rules of ``<``."""
     kind, other = type(a), type(b)
     if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
+        if kind is str and len(a) > METERED:  # type: ignore[arg-type]
+            worked(len(a) >> 10)  # type: ignore[arg-type]
         return a <= b  # type: ignore[operator, no-any-return]
     return _compare(a, b) in (-1, 0)
 
@@ -417,6 +441,8 @@ def greater(a: object, b: object) -> bool:
     """``>``, by the rules of ``<``."""
     kind, other = type(a), type(b)
     if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
+        if kind is str and len(a) > METERED:  # type: ignore[arg-type]
+            worked(len(a) >> 10)  # type: ignore[arg-type]
         return a > b  # type: ignore[operator, no-any-return]
     return _compare(a, b) == 1
 
@@ -425,6 +451,8 @@ def greater_equal(a: object, b: object) -> bool:
     """``>=``, by the rules of ``<``."""
     kind, other = type(a), type(b)
     if ((kind is int or kind is float) and (other is int or other is float)) or (kind is str and other is str):
+        if kind is str and len(a) > METERED:  # type: ignore[arg-type]
+            worked(len(a) >> 10)  # type: ignore[arg-type]
         return a >= b  # type: ignore[operator, no-any-return]
     return _compare(a, b) in (0, 1)
 
@@ -448,11 +476,17 @@ def xor(a: object, b: object) -> bool:
 # --- tests of text and membership -----------------------------------------------------------------------------------
 
 
+def _folded(value: object) -> str:
+    text = to_text(value)
+    read(text)
+    return text.casefold()
+
+
 def contains(container: object, part: object) -> bool:
     """CONTAINS: a part of a text ignoring case, an element of a list by ``=``, a key of an object."""
     container = unwrap(container)
     if isinstance(container, list | dict):
-        worked(len(container))
+        worked(1 + _COMPARED * len(container))
     if isinstance(container, list):
         return any(equal(item, part) for item in container)
     if isinstance(container, dict):
@@ -460,17 +494,17 @@ def contains(container: object, part: object) -> bool:
         return key in container or key.casefold() in map(str.casefold, container)
     if container is None:
         return False
-    return to_text(part).casefold() in to_text(container).casefold()
+    return _folded(part) in _folded(container)
 
 
 def starts_with(value: object, part: object) -> bool:
     """STARTS WITH, ignoring case."""
-    return to_text(value).casefold().startswith(to_text(part).casefold())
+    return _folded(value).startswith(_folded(part))
 
 
 def ends_with(value: object, part: object) -> bool:
     """ENDS WITH, ignoring case."""
-    return to_text(value).casefold().endswith(to_text(part).casefold())
+    return _folded(value).endswith(_folded(part))
 
 
 def in_(value: object, collection: object) -> bool:
@@ -480,7 +514,9 @@ def in_(value: object, collection: object) -> bool:
         return contains(collection, value)
     if collection is None:
         return False
-    return to_text(value) in to_text(collection)
+    text = to_text(collection)
+    read(text)
+    return to_text(value) in text
 
 
 COMPARISONS: Final[dict[str, Callable[[object, object], bool]]] = {

@@ -7,7 +7,7 @@ from typing import Final
 
 from actors.basic.errors import BasicError
 from actors.basic.values.conversion import to_text
-from actors.basic.values.kinds import worked
+from actors.basic.values.kinds import read, worked
 from actors.basic.values.regular import Regular
 
 __all__ = ["like", "like_filter", "matches"]
@@ -20,7 +20,9 @@ _ONE: Final = re.compile(r"[_?]")
 
 def like(value: object, pattern: object) -> bool:
     """LIKE over the whole text: ``%``/``*`` any run, ``_``/``?`` one character, ignoring case. Raises: E_LIMIT."""
-    return _like(to_text(value).lower(), to_text(pattern).lower())
+    text = to_text(value)
+    read(text)
+    return _like(text.lower(), to_text(pattern).lower())
 
 
 def like_filter(value: object, pattern: object) -> bool:
@@ -56,11 +58,11 @@ def _like(text: str, pattern: str) -> bool:
 def _find(text: str, piece: str, start: int, end: int) -> int:
     """Where *piece*, with single wildcards, is first found in ``text[start:end]``; -1 if nowhere."""
     if _ONE.search(piece) is None:
-        worked((end - start) >> 2)
+        worked((end - start) >> 5)
         return text.find(piece, start, end)
     if len(text) * len(piece) > _MAX_COMPARISONS:
         raise BasicError("E_LIMIT", "This LIKE pattern takes too long on this text.")
-    worked(len(text) * len(piece) >> 8)
+    worked(60 + (len(text) * len(piece) >> 5))
     found = re.compile("".join("." if c in "_?" else re.escape(c) for c in piece), re.DOTALL).search(text, start, end)
     return -1 if found is None else found.start()
 

@@ -284,7 +284,7 @@ class Regular:
         builder = _Builder()
         self._begin = builder.build(_Parser(pattern).whole(), 0)
         self._steps = builder.steps
-        worked(50 * len(self._steps) + 100)
+        worked(25 * len(self._steps) + 100)
         self._states: dict[tuple[frozenset[int], Before], dict[str, frozenset[int] | None]] = {}
         self._work = 0
 
@@ -292,7 +292,7 @@ class Regular:
         """Whether any part of *text* matches. Raises: BasicError: E_LIMIT, the text or the work is too much."""
         if len(text) > _MAX_TEXT:
             raise BasicError("E_LIMIT", f"MATCHES looks at texts of at most {_MAX_TEXT:,} characters.")
-        worked(2 * len(text))
+        worked(4 * len(text))
         self._work = 0
         state, before = frozenset((self._begin,)), "start"
         for character in text:
@@ -339,7 +339,7 @@ class Regular:
                 if step.other >= 0:
                     pile.append(step.other)
         self._work += len(reached)
-        worked(len(reached))
+        worked(4 * len(reached) + 10)
         if self._work > _MAX_WORK:
             raise BasicError("E_LIMIT", "This regular expression takes too long on this text.")
         return reached

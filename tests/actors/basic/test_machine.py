@@ -8,6 +8,7 @@ import pytest
 
 from actors.basic import Limits, check_package, compile_script
 from actors.basic.errors import ScriptErrors
+from schemas.dialog import Ended, Failed
 from schemas.package import BotPackage
 from tests.support.scripts import World, play
 
@@ -97,8 +98,73 @@ def test_a_turn_of_a_loop_is_as_long_as_what_is_in_it() -> None:
     assert World("FOR i = 1 TO 500\n" + " x = x + 1\n" * 1_000 + "NEXT\nRETURN x").begin().result == 500_000
 
 
+def _steps(body: str, before: str, turns: int = 100) -> float:
+    """The least budget of steps that a loop around *body* needs, by turn."""
+    script = f"{before}\nFOR i = 1 TO {turns}\n{body}\nNEXT"
+    low, high = 0, 1 << 20
+    while high - low > turns // 4:
+        middle = (low + high) // 2
+        if isinstance(World(script, stored=False, limits=Limits(max_steps=middle)).begin().outcome, Failed):
+            low = middle
+        else:
+            high = middle
+    return high / turns
+
+
+VALUES = 's = "the quick brown fox"\nf = 0.5\nn = 7\nL = [3, 1, 2]\nm = NOW\nd = "2026-01-05"\no.a = 1'
+
+PRICES: dict[str, tuple[str, float]] = {
+    "nothing": ("", 1),
+    "an assignment": ("x = 1", 1),
+    "a sum": ("t = t + i", 1),
+    "sums": ("x = f + f + f + f + f", 4),
+    "a branch": ("IF n = 7 THEN\n x = f + f + f + f + f\nEND IF", 5),
+    "fractions to count with": ("FOR k = 0.5 TO 10\nNEXT", 21),
+    "a member": ("x = o.a", 2),
+    "a list": ("x = [1, 2, 3]", 3),
+    "its elements": ("FOR EACH x IN L\nNEXT", 7),
+    "a short function": ("x = UCASE(s)", 5),
+    "a function": ("x = CHR(65)", 13),
+    "chance": ("x = RND()", 5),
+    "UUID": ("x = UUID()", 33),
+    "FORMAT": ('x = FORMAT(f, "0.00")', 116),
+    "a name without brackets": ("x = UUID", 37),
+    "dates": ("x = m < d", 78),
+    "SORT": ("x = SORT(L)", 80),
+    "JSON": ("x = TOJSON(L)", 89),
+    "a pattern": ('x = s LIKE "%q?ick%"', 80),
+    "a regular expression": ('x = s MATCHES "q[a-z]+k"', 500),
+    "an error": ("TRY\n x = 1 / 0\nCATCH e\nEND TRY", 100),
+    "a procedure that can wait": ("CALL a()", 62),
+    "a loop that can wait": ("IF q THEN HEAR x", 11),
+    "memory of the bot": ('SET BOT MEMORY "k", 1', 1_010),
+}
+
+
+@pytest.mark.parametrize("name", PRICES)
+def test_what_takes_long_takes_many_steps(name: str) -> None:
+    body, steps = PRICES[name]
+    waits = "SUB a()\n IF q THEN HEAR y\nEND SUB\n" if "CALL" in body else ""
+    found = _steps(body, waits + VALUES)
+    assert found >= steps
+    assert found <= 1.25 * steps + 3
+
+
+def test_steps_and_work_on_large_values_are_one_budget() -> None:
+    script = "FOR i = 1 TO 6000\nNEXT\nL = RANGE(1, 6000)"
+    assert World("FOR i = 1 TO 9000\nNEXT", limits=SMALL).begin().outcome == Ended()
+    assert World("L = RANGE(1, 6000)", limits=SMALL).begin().outcome == Ended()
+    assert World(script, limits=SMALL).begin().failure.code == "E_LIMIT"
+
+
+def test_asking_the_database_gives_no_new_budget() -> None:
+    script = 'WHILE TRUE\n x = GET BOT MEMORY("k")\n L = RANGE(1, 3000)\n n = n + 1\n IF n > 4 THEN RETURN n\nWEND'
+    assert World(script, limits=SMALL).begin().failure.code == "E_LIMIT"
+    assert World(script).begin().result == 5
+
+
 def test_what_is_too_large_to_be_kept_is_blamed_on_the_wait() -> None:
-    failure = World("L = RANGE(1, 100000)\nHEAR x", limits=SMALL).begin().failure
+    failure = World("L = RANGE(1, 5000)\nHEAR x", limits=SMALL).begin().failure
     assert (failure.code, failure.line) == ("E_LIMIT", 2)
 
 
