@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from bus import codec
+from bus.cleanness import Cleanness
 from bus.errors import PartitionLost, QueryFailed, TooLarge, UnknownTopic
 from bus.protocol import (
     Batch,
@@ -284,6 +285,7 @@ class MemorySubscription:
         self._start = start
         self._most = most
         self._cursors: dict[int, int] = {}
+        self._cleanness = Cleanness()
         self._acquired: list[Claim] = []
         self._revoked: list[int] = []
         self._turn: deque[int] = deque()
@@ -304,6 +306,7 @@ class MemorySubscription:
         self.owned.add(partition)
         self._cursors[partition] = position
         self._turn.append(partition)
+        self._cleanness.claimed(partition, clean)
         self._acquired.append(Claim(partition, position, clean))
         self.wake()
 
@@ -345,6 +348,7 @@ class MemorySubscription:
                 self.join()
             self._awake.clear()
             acquired, self._acquired = self._acquired, []
+            self._cleanness.told([claim.partition for claim in acquired])
             revoked, self._revoked = self._revoked, []
             deliveries = self._read(limit)
             if deliveries or acquired or revoked:
@@ -394,12 +398,13 @@ class MemorySubscription:
         self._group.members.append(self)
         self._group.balance()
 
-    def part(self, *, clean: bool) -> None:
-        """Leave the group with all that is held."""
+    def part(self, *, dead: bool = False, failed: bool = False) -> None:
+        """Leave the group with all that is held: in good order, with an error (*failed*), or as one that died."""
         if self in self._group.members:
             self._group.members.remove(self)
+            clean = [] if dead else self._cleanness.clean(self.owned, failed=failed)
             for partition in sorted(self.owned):
-                self.leave(partition, clean=clean)
+                self.leave(partition, clean=partition in clean)
             self._group.balance()
 
     def expire(self) -> None:
@@ -407,7 +412,7 @@ class MemorySubscription:
         All that is held passes on as if the process were dead, and the process does not know. When it takes the next
         time, it is a member again.
         """
-        self.part(clean=False)
+        self.part(dead=True)
 
 
 class _MemoryTransaction:
@@ -469,11 +474,13 @@ class MemoryBus:
         await self.breathe()
         subscription.join()
         self._subscriptions.append(subscription)
+        failed = True
         try:
             yield subscription
+            failed = False
         finally:
             self._subscriptions.remove(subscription)
-            subscription.part(clean=not self.crashed)
+            subscription.part(dead=self.crashed, failed=failed)
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         await self.breathe()
@@ -532,7 +539,7 @@ class MemoryBus:
         """The process is dead: it holds nothing any more and can do nothing. Its tasks are the caller's to cancel."""
         self.crashed = True
         for subscription in list(self._subscriptions):
-            subscription.part(clean=False)
+            subscription.part(dead=True)
 
     def expire(self) -> None:
         """Others take over all that this process owns, as when it was paused for longer than its lease."""

@@ -157,19 +157,21 @@ class KafkaBus:
         await self._members.join(subscription)
         self._subscriptions.add(subscription)
         async with beside(*subscription.work()):
+            failed = True
             try:
                 yield subscription
+                failed = False
             finally:
                 # Before the clients are closed, which may take seconds: others can take over at once.
                 self._subscriptions.discard(subscription)
                 subscription.closed = True
-                await self._leave(subscription)
+                await self._leave(subscription, failed)
 
-    async def _leave(self, subscription: KafkaSubscription) -> None:
+    async def _leave(self, subscription: KafkaSubscription, failed: bool) -> None:
         """What its turns decided goes to the log first, so that the next owner finds nothing left behind."""
         try:
             await self._outbox.settle(subscription.group, subscription.topic, SETTLE_S)
-            await self._members.leave(subscription)
+            await self._members.leave(subscription, subscription.clean(failed=failed))
         except BusUnavailable as error:
             # The leases end with this process, at the latest.
             log.warning("partitions_not_released", topic=subscription.topic, reason=str(error))

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import structlog
 
+from bus.cleanness import Cleanness
 from bus.errors import BusUnavailable
 from bus.kafka.outbox import Outbox
 from bus.kafka.reader import Reader
@@ -75,6 +76,7 @@ class KafkaSubscription:
         self._coming_since = 0.0
         self._owned: dict[int, int] = {}  # begun: {partition: where the next ``advance`` begins}
         self._leaving: set[int] = set()  # of those: asked back
+        self._cleanness = Cleanness()
         self._acquired: dict[int, Claim] = {}
         self._revoked: list[int] = []
 
@@ -87,6 +89,7 @@ class KafkaSubscription:
             deliveries = self._reader.take_nowait(limit)
             if deliveries or self._acquired or self._revoked:
                 acquired, self._acquired = self._acquired, {}
+                self._cleanness.told(acquired)
                 revoked, self._revoked = self._revoked, []
                 return Batch(deliveries, tuple(acquired.values()), revoked)
             await self._bell.wait()
@@ -124,6 +127,8 @@ class KafkaSubscription:
         self._revoked = [partition for partition in self._revoked if partition not in partitions]
         if not ours:
             return
+        for partition in ours:
+            self._cleanness.released(partition, clean)
         await self._outbox.settle(self.group, self.topic, SETTLE_S)
         # Not before the lease is given back: else the members would find a lease that nobody here knows of.
         await self._let_go(self, ours, clean)
@@ -137,11 +142,17 @@ class KafkaSubscription:
         """As ``Subscriber.owned``."""
         return self._owned.keys() | self._coming.keys()
 
+    def clean(self, *, failed: bool) -> Collection[int]:
+        """Those that are clean if it leaves now; *failed*: the process leaves with an error."""
+        return self._cleanness.clean(self.owned(), failed=failed)
+
     async def take_over(self, claimed: dict[int, bool]) -> None:
         """As ``Subscriber.take_over``; returns at once, since the members must go on living."""
         if not self._coming:
             self._coming_since = asyncio.get_running_loop().time()
         self._coming.update(claimed)
+        for partition, clean in claimed.items():
+            self._cleanness.claimed(partition, clean)
         self._coming_bell.set()
 
     def give_back(self, partitions: Collection[int]) -> None:

@@ -78,13 +78,15 @@ class PostgresBus:
             most=most,
         )
         await self._members.join(subscription)
+        failed = True
         try:
             yield subscription
+            failed = False
         finally:
             # If the database is away, the leases end with the membership.
             with suppress(BusUnavailable, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await subscription.close()
+                    await subscription.close(failed=failed)
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         """As ``Bus.load``."""

@@ -27,7 +27,8 @@ INSERT INTO subscribers (id, member, grp, topic) OVERRIDING SYSTEM VALUE
 SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::smallint[]) ON CONFLICT (id) DO NOTHING
 
 -- name: subscribers.leave
-WITH freed AS (UPDATE leases SET owner = NULL, clean = true WHERE owner = $1::int)
+-- Of what it owned, only the partitions $2 are clean.
+WITH freed AS (UPDATE leases SET owner = NULL, clean = partition = ANY ($2::int[]) WHERE owner = $1::int)
 DELETE FROM subscribers WHERE id = $1::int
 
 -- name: subscribers.living
