@@ -226,7 +226,7 @@ async def open_kafka_bus(
         bootstrap: ``host:port`` of one or more brokers, separated by commas.
         clock: unused here, since Kafka says itself when it takes and drops; the same for every bus.
         topics: made, on Kafka and in the database, if they are not there yet.
-        connections: to PostgreSQL, at most, besides one for the membership.
+        connections: to PostgreSQL, at most, besides one for the membership; at least 2.
 
     Raises:
         SchemaMismatch: the database must be migrated first, or is newer than the program.

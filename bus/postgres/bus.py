@@ -130,7 +130,7 @@ async def open_postgres_bus(
     Args:
         clock: says which day it is, for offsets and retention.
         topics: declared if they are not there yet.
-        connections: at most, besides one for the membership.
+        connections: at most, besides one for the membership; at least 2.
         keep: for how long the log keeps events, read or not; whole days.
         max_event_bytes: what one event may take as JSON.
         patience_s: for how long ``publish`` tries again while the database is away.

@@ -86,14 +86,32 @@ async def connect(url: str, name: str, *, command_timeout_s: float | None = COMM
 
 
 class Database:
-    """A few connections to one database, kept open; lent to one user at a time."""
+    """
+    A few connections to one database, kept open; lent to one user at a time.
+
+    Who has one through ``connection`` must not ask for a second one; who has one through ``lasting_connection`` may.
+    """
 
     def __init__(self, url: str, name: str, size: int) -> None:
         self.url = url
         self.name = name
+        self.size = size
         self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
+        self._lasting = asyncio.Semaphore(size // 2)
+
+    @asynccontextmanager
+    async def lasting_connection(self) -> AsyncIterator[Connection]:
+        """
+        As ``connection``, for somebody who asks for others while he has it: a transaction of turns, which load states
+        and packages meanwhile. At most half of the connections are lent so: if all were, each would wait for a second
+        one, and nobody would ever give one back. Where there is only one, ``ValueError``.
+        """
+        if self.size < 2:
+            raise ValueError("transactions take two connections: one besides their own")
+        async with self._lasting, self.connection() as connection:
+            yield connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

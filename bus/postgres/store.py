@@ -166,7 +166,7 @@ class Store:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
         """As ``Bus.transaction``."""
-        async with self._database.connection() as connection:
+        async with self._database.lasting_connection() as connection:
             with mapped():
                 await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {QUERY_TIMEOUT_MS}")
             transaction = StoreTransaction(self, connection)

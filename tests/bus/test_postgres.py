@@ -317,6 +317,27 @@ async def test_one_event_that_the_database_refuses_harms_no_other(world: Postgre
 # --- the store --------------------------------------------------------------------------------------------------------
 
 
+async def test_many_transactions_do_not_wait_for_each_others_connections(world: PostgresWorld) -> None:
+    """A turn with a transaction of its own loads states and packages beside it, on other connections."""
+    bus = await world.open(connections=2)
+    many = 5
+    begun = 0
+
+    async def turns() -> None:
+        nonlocal begun
+        begun += 1
+        async with bus.transaction() as transaction:
+            while begun < many:  # all of them want to begin before anybody goes on
+                await asyncio.sleep(0)
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+            assert await bus.load("actor", ["nobody"]) == {}
+            assert await bus.resource("0" * 64) is None
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for _ in range(many):
+            tasks.create_task(turns())
+
+
 async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
     bus = await world.open()
     for n in range(20):
