@@ -51,7 +51,7 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.PostgresIOError,
+    asyncpg.PostgresSystemError,
     OSError,
     TimeoutError,
 )

@@ -31,14 +31,19 @@ __all__ = ["Kept", "Store", "StoreTransaction"]
 
 QUERY_TIMEOUT_MS: Final = 10_000
 
-# What befalls a query that is right: the database goes away, or the transaction is one of those that wait for each
-# other in a ring (two batches that write the same values in another order). All of it is done once more.
+# What befalls a query that is right: the database goes away, has no room or no memory, or the transaction is one of
+# those that wait for each other in a ring (two batches that write the same values in another order). All of it is done
+# once more.
 _NOT_ITS_FAULT: Final = (
     asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
 )
+# And of these what it does bring about: it takes too long, or more of something than it is allowed.
+_ITS_FAULT: Final = (asyncpg.QueryCanceledError, asyncpg.ConfigurationLimitExceededError)
 
 _LOAD: Final = sql("states.load")
 # What the parts of a commit take: their parameters are numbered from 1, and shifted to where they stand.
@@ -414,7 +419,7 @@ class StoreTransaction:
             async with self._nested("" if ours else f"; {FREE_PLANS}", "" if ours else f"; {OWN_PLANS}"):
                 rows = await self._connection.fetch(text, *query.values)
         except asyncpg.PostgresError as error:
-            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, asyncpg.QueryCanceledError):
+            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, _ITS_FAULT):
                 with mapped():
                     raise
             raise QueryFailed(str(error), error.sqlstate or "XX000") from error

@@ -19,7 +19,7 @@ import asyncpg
 import pytest
 
 from bus import codec
-from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch
+from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, SchemaMismatch
 from bus.postgres import PostgresBus, migrate, open_postgres_bus
 from bus.postgres.database import open_database
 from bus.postgres.log import day_of
@@ -336,6 +336,21 @@ async def test_many_transactions_do_not_wait_for_each_others_connections(world: 
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         for _ in range(many):
             tasks.create_task(turns())
+
+
+async def test_what_is_not_the_fault_of_a_query_is_tried_again(world: PostgresWorld) -> None:
+    """A full disk among them. What takes too long (57014), or more than it may have (53400), would fail for ever."""
+    bus = await world.open()
+    retriable = {}
+    codes = "53100 53200 53300 57P01 57P03 58000 58030 40P01 57014 53400 22012 23505"
+    async with bus.transaction() as transaction:
+        for code in codes.split():
+            raising = f"DO $$ BEGIN RAISE EXCEPTION 'as it happens' USING ERRCODE = '{code}'; END $$"
+            with pytest.raises((BusUnavailable, QueryFailed)) as caught:
+                await transaction.query(Query(raising))
+            retriable[code] = caught.value.retriable
+            assert getattr(caught.value, "code", code) == code
+    assert [code for code, again in retriable.items() if not again] == ["57014", "53400", "22012", "23505"]
 
 
 async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
