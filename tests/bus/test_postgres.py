@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -377,17 +378,12 @@ async def test_rows_of_named_statements_come_with_the_turn(world: PostgresWorld)
         Row("timers.write", (1, "k", "session", "hear", due, b"two")),
         Row("timers.write", (1, "k", "session", "idle", due, b"three")),
         Row("timers.write", (1, "k", "session", "idle", None, b"")),
-        Row("bot_memory.write", ("pizza", "n", b"1")),
-        Row("bot_memory.write", ("pizza", "n", b"2")),
-        Row("user_memory.write", ("pizza", "p", "n", b"3")),
     ]
     await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], rows=rows))
     async with bus.transaction() as transaction:
         found = await transaction.query(Query("timers.due", ([1, 2], due, AT, 10)))
         assert [(row["timer"], row["due_at"], row["request"]) for row in found] == [("hear", due, b"two")]
         assert (await transaction.query(Query("timers.next", ([1], AT))))[0]["due_at"] == due
-        assert await transaction.query(Query("bot_memory.get", ("pizza", "n"))) == [{"value": b"2"}]
-        assert await transaction.query(Query("user_memory.get", ("pizza", "p", "n"))) == [{"value": b"3"}]
     async with open_reads(world.url) as reads:
         assert await reads.transcript(str(session), 1, 10) == messages[1:]
         assert await reads.newest_seq(session) == 3
@@ -514,3 +510,13 @@ async def test_every_statement_fits_the_schema(world: PostgresWorld) -> None:
     async with world.connection() as connection:
         for name in STATEMENTS:
             await connection.prepare(sql(name))
+
+
+def test_every_statement_is_used_by_the_program() -> None:
+    folders = ("bus", "actors", "edge", "botswain")
+    files = {file for folder in folders for file in (ROOT / folder).rglob("*.py")} - {ROOT / "bus/memory.py"}
+    program = "\n".join(file.read_text("utf-8") for file in files)
+    # A name without a dot is a word that may stand anywhere; there it has to be what is asked for.
+    asked = r'(?:sql|_fetch|Query)\(\s*"{}"'
+    unused = [n for n in STATEMENTS if not re.search((f'"{re.escape(n)}"' if "." in n else asked.format(n)), program)]
+    assert not unused

@@ -42,7 +42,3 @@ SELECT taken_partition, was_clean FROM leases_take($1::int, $2::text, $3::smalli
 
 -- name: leases.release
 UPDATE leases SET owner = NULL, clean = $3::boolean WHERE owner = $1::int AND partition = ANY ($2::int[])
-
--- name: leases.waiting
--- Every (group, topic) that has positions, for an overview.
-SELECT DISTINCT grp, topic FROM leases ORDER BY grp, topic
