@@ -139,7 +139,6 @@ class KafkaBus:
             id_,
             partitions,
             group,
-            database=self.database,
             store=self.store,
             outbox=self._outbox,
             make_reader=partial(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 import structlog
 
@@ -18,10 +17,8 @@ from bus.cleanness import Cleanness
 from bus.errors import BusUnavailable
 from bus.kafka.outbox import Outbox
 from bus.kafka.reader import Reader
-from bus.postgres.database import Database, mapped
-from bus.postgres.statements import sql
 from bus.postgres.store import Store
-from bus.protocol import Advance, Batch, Claim
+from bus.protocol import Batch, Claim
 
 __all__ = ["KafkaSubscription"]
 
@@ -49,7 +46,6 @@ class KafkaSubscription:
         partitions: int,
         group: str,
         *,
-        database: Database,
         store: Store,
         outbox: Outbox,
         make_reader: Callable[[Callable[[], None]], Reader],
@@ -64,7 +60,6 @@ class KafkaSubscription:
         self.most = most
         self.id = 0
         self.closed = False
-        self._database = database
         self._store = store
         self._outbox = outbox
         self._from_end = from_end
@@ -96,26 +91,13 @@ class KafkaSubscription:
 
     async def advance(self, positions: Mapping[int, int]) -> None:
         """As ``Subscription.advance``."""
-        moves = [
-            (partition, self._owned[partition], end)
-            for partition, end in sorted(positions.items())
-            if partition in self._owned and end > self._owned[partition]
-        ]
-        if not moves:
+        ends = {p: end for p, end in positions.items() if p in self._owned and end > self._owned[p]}
+        if not ends:
             return
-        partitions, begins, ends = (list(column) for column in zip(*moves, strict=True))
-        async with self._database.connection() as connection:
-            with mapped(self.topic):
-                rows = await connection.fetch(
-                    sql("positions.move"), self.group, self.topic_id, partitions, begins, ends, uuid4()
-                )
-        moved = {row["partition"] for row in rows if row["moved"]}
-        done = [Advance(partition, begin, end) for partition, begin, end in moves if partition in moved]
-        for advance in done:
-            if advance.partition in self._owned:
-                self._owned[advance.partition] = advance.end
-        self._store.superseded.wrote(self.group, self.topic_id, (), done)
-        if refused := set(partitions) - moved:
+        begins = {partition: self._owned[partition] for partition in ends}
+        moved = await self._store.advance(self.group, self.topic, ends, begins)
+        self._owned.update({partition: ends[partition] for partition in moved & self._owned.keys()})
+        if refused := ends.keys() - moved:
             self.give_back(refused)
 
     async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
@@ -197,7 +179,7 @@ class KafkaSubscription:
         if self._from_end:
             positions = await self._reader.ends(partitions)
         else:
-            positions = await self._positions(partitions)
+            positions = await self._store.positions(self.group, self.topic, partitions)
             await self._outbox.publish_leftovers(self.group, self.topic, partitions)
         ours = {partition: clean for partition, clean in self._coming.items() if partition in positions}
         for partition, clean in ours.items():
@@ -206,9 +188,3 @@ class KafkaSubscription:
             self._acquired[partition] = Claim(partition, positions[partition], clean)
         self._reader.begin({partition: positions[partition] for partition in ours})
         self._bell.set()
-
-    async def _positions(self, partitions: list[int]) -> dict[int, int]:
-        async with self._database.connection() as connection:
-            with mapped():
-                rows = await connection.fetch(sql("positions.newest"), self.group, self.topic_id, partitions)
-        return dict.fromkeys(partitions, 0) | {row["partition"]: row["position"] for row in rows}
