@@ -123,6 +123,9 @@ async def serve_http(
         log_config=None,
         access_log=False,
         server_header=False,
+        # uvicorn by itself would believe whoever connects from this machine
+        proxy_headers=bool(settings.edge.trusted_proxies),
+        forwarded_allow_ips=["*"] if "*" in settings.edge.trusted_proxies else list(settings.edge.trusted_proxies),
         # a frame a little over our limit is answered with an error; far over it, the socket is closed
         ws_max_size=settings.edge.max_frame_bytes * 4,
         ws_ping_interval=PING_S,

@@ -284,7 +284,8 @@ def _complaints(error: ValidationError, given: Mapping[str, Any]) -> Iterator[st
         origin = source_of(setting, given, os.environ)
         name = {"environment": setting.variable, "command line": f"--{setting.name}"}.get(origin, setting.name)
         place = "" if name != setting.name or origin == "default" else f" in {origin}"
-        yield f"{name}{place}{was} must be {setting.allowed}."
+        why = f" ({wrong['msg'].removeprefix('Value error, ')})" if wrong["type"] == "value_error" else ""
+        yield f"{name}{place}{was} must be {setting.allowed}{why}."
 
 
 def document() -> str:
