@@ -58,6 +58,9 @@ ORPHANS_LEAVE_WITHIN_S: Final = 0.5
 SAY_EVERY_S: Final = 5.0
 LOG_BYTES: Final = 5_000_000
 
+# What the driver raises when the server goes away under it.
+_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 OPTIONS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -386,14 +389,14 @@ async def _answers(home: Home, found: PidFile) -> bool | None:
         connection = await asyncpg.connect(
             host=str(found.socket), port=found.port, user=SUPERUSER, database="postgres", timeout=10
         )
+        try:
+            serves = await connection.fetchval("SHOW data_directory", timeout=10)
+        finally:
+            connection.terminate()
     except asyncpg.CannotConnectNowError:
         return None
-    except (asyncpg.PostgresError, OSError, TimeoutError):
+    except _AWAY:
         return False
-    try:
-        serves = await connection.fetchval("SHOW data_directory")
-    finally:
-        await connection.close()
     return _same(serves, home.data)
 
 
@@ -597,7 +600,7 @@ class EmbeddedPostgres:
             while self.trouble:
                 try:
                     await self.start()
-                except (Problem, asyncpg.PostgresError, OSError) as error:
+                except (Problem, *_AWAY) as error:
                     self.trouble = str(error)
                     log.error("database_not_started", error=str(error), again_in_s=pause)
                     await asyncio.sleep(pause)

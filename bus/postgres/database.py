@@ -92,10 +92,11 @@ class Database:
     Who has one through ``connection`` must not ask for a second one; who has one through ``lasting_connection`` may.
     """
 
-    def __init__(self, url: str, name: str, size: int) -> None:
+    def __init__(self, url: str, name: str, size: int, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         self.url = url
         self.name = name
         self.size = size
+        self._command_timeout_s = command_timeout_s
         self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
@@ -124,11 +125,15 @@ class Database:
         try:
             if connection is None or connection.is_closed():
                 connection = None
-                connection = await connect(self.url, self.name)
+                connection = await connect(self.url, self.name, command_timeout_s=self._command_timeout_s)
             try:
                 yield connection
             except asyncio.CancelledError:
                 connection.terminate()  # perhaps in the middle of a statement: not for the next one
+                raise
+            except BusUnavailable:
+                # Perhaps it does not answer any more: who had it next would wait for it as long again.
+                connection.terminate()
                 raise
             except Exception:
                 if connection.is_closed() or connection.is_in_transaction():
@@ -147,9 +152,18 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, name: str, *, size: int) -> AsyncIterator[Database]:
-    """The database at *url*. Nothing is connected before it is needed. *name* is shown by ``pg_stat_activity``."""
-    database = Database(url, name, size)
+async def open_database(
+    url: str, name: str, *, size: int, command_timeout_s: float = COMMAND_TIMEOUT_S
+) -> AsyncIterator[Database]:
+    """
+    The database at *url*. Nothing is connected before it is needed.
+
+    Args:
+        name: is shown by ``pg_stat_activity``.
+        size: so many connections, at most.
+        command_timeout_s: a server that does not answer for so long is taken for unreachable.
+    """
+    database = Database(url, name, size, command_timeout_s)
     try:
         yield database
     finally:

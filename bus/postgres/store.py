@@ -177,6 +177,9 @@ class Store:
             transaction = StoreTransaction(self, connection)
             try:
                 yield transaction
+            except BusUnavailable:
+                connection.terminate()  # to ask it to roll back might be to wait once more for what does not answer
+                raise
             finally:
                 if not connection.is_closed() and connection.is_in_transaction():
                     try:
@@ -417,7 +420,7 @@ class StoreTransaction:
         ours = query.sql in STATEMENTS
         try:
             async with self._nested("" if ours else f"; {FREE_PLANS}", "" if ours else f"; {OWN_PLANS}"):
-                rows = await self._connection.fetch(text, *query.values)
+                rows = await self._fetch(text, query.values)
         except asyncpg.PostgresError as error:
             if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, _ITS_FAULT):
                 with mapped():
@@ -427,9 +430,16 @@ class StoreTransaction:
             if self._connection.is_closed():
                 raise BusUnavailable(f"PostgreSQL: {error}") from error
             raise QueryFailed(str(error), "22000") from error
-        except OSError as error:
-            raise BusUnavailable(f"PostgreSQL cannot be reached: {error}") from error
         return [dict(row) for row in rows]
+
+    async def _fetch(self, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+        try:
+            return await self._connection.fetch(text, *values)
+        except (asyncpg.InternalClientError, OSError):
+            # The session has ended (the driver may not have seen all of its end), or it does not answer in time.
+            self._connection.terminate()
+            with mapped():
+                raise
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

@@ -8,8 +8,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,57 @@ async def test_without_a_database_publish_says_so_and_readers_wait(world: Postgr
                 await bus.load("actor", ["a"])
         await bus.publish(to(SESSION, said("a", 2)))
         assert (await found.until_deliveries(1))[0].event.index == 2  # type: ignore[union-attr]
+
+
+async def test_a_session_that_ends_within_a_transaction_is_the_databases_fault(world: PostgresWorld) -> None:
+    """Also if the driver has seen its last words only, and not that the connection is closed."""
+    bus = await world.open()
+    line = world.lines[id(bus)]
+    async with line.last_words("SAVEPOINT"), asyncio.timeout(20), bus.transaction() as transaction:
+        with pytest.raises(BusUnavailable):
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+    assert await bus.load("actor", ["a"]) == {}
+
+
+async def test_a_session_that_does_not_answer_is_waited_for_once(world: PostgresWorld) -> None:
+    """Neither whoever has its connection next, nor the end of a transaction, waits for it again."""
+    bus = await world.open()
+    wait_s = 2.0
+    async with open_database(world.url, "test", size=2, command_timeout_s=wait_s) as database:
+        store = Store(database, bus.log.topics, None, max_event_bytes=1000)
+        async with database.connection() as connection:
+            pid = connection.get_server_pid()
+        with hung(pid), no_longer_than(1.8 * wait_s):
+            with pytest.raises(BusUnavailable):
+                await store.load("actor", ["a"])
+            assert await store.load("actor", ["a"]) == {}
+        with no_longer_than(1.8 * wait_s), pytest.raises(BusUnavailable):
+            await ask_one_that_hangs(store)
+
+
+async def ask_one_that_hangs(store: Store) -> None:
+    with ExitStack() as stack:
+        async with store.transaction() as transaction:
+            (row,) = await transaction.query(Query("SELECT pg_backend_pid() AS pid"))
+            stack.enter_context(hung(row["pid"]))
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
+@contextmanager
+def hung(pid: int) -> Iterator[None]:
+    """A session of PostgreSQL does not go on."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_hung_owner_loses_its_partitions_and_its_commits(world: PostgresWorld) -> None:
