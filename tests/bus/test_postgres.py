@@ -475,6 +475,28 @@ async def test_dead_letters_and_recorded_queries_are_kept(world: PostgresWorld) 
         assert await reads.letter(letter.id) is None
 
 
+async def test_what_turns_asked_is_kept_as_long_as_the_log(world: PostgresWorld) -> None:
+    bus = await world.open()
+
+    async def ask(times: int) -> int:
+        """Handle one event, with so many questions about it; its offset."""
+        await bus.publish(to(SESSION, said(key_of(1))))
+        async with reading(bus, group="actor") as found:
+            (delivery,) = await found.until_deliveries(1)
+            recorded = [RecordedQuery(1, delivery.offset, n, Query("SELECT 1"), []) for n in range(times)]
+            advance = Advance(1, found.claims[1].position, delivery.offset + 1)
+            await bus.commit(Turns("actor", SESSION, [advance], recorded=recorded))
+        return delivery.offset
+
+    await ask(1_200)  # more than a sweep takes at once
+    await world.outlive()
+    kept = await ask(2)
+    await bus.log.retain(KEEP)
+    async with world.connection() as connection:
+        rows = await connection.fetch('SELECT "offset", index FROM turn_queries ORDER BY index')
+    assert [tuple(row) for row in rows] == [(kept, 0), (kept, 1)]
+
+
 async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
     bus = await world.open()
     origins = [Origin("actor", partition, 1, 0) for partition in (3, 1, 3)]
