@@ -211,6 +211,32 @@ async def test_without_a_database_publish_says_so_and_readers_wait(world: Postgr
         assert (await found.until_deliveries(1))[0].event.index == 2  # type: ignore[union-attr]
 
 
+def there_after_the_process_died(url: str) -> int:
+    """How much is in the log of what a process published that ended as soon as it was told that it is durable."""
+
+    async def publish() -> None:
+        async with open_postgres_bus(url, clock=MovedClock()) as bus:
+            await bus.publish(to(SESSION, said("a", 1), said("b", 2)))
+            os._exit(0)
+
+    async def count() -> int:
+        async with _connected(url) as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM log"))
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            asyncio.run(publish())
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return asyncio.run(count())
+
+
+def test_what_was_acknowledged_is_there_whatever_becomes_of_the_process(postgres_url: str) -> None:
+    assert there_after_the_process_died(postgres_url) == 2
+
+
 async def test_a_session_that_ends_within_a_transaction_is_the_databases_fault(world: PostgresWorld) -> None:
     """Also if the driver has seen its last words only, and not that the connection is closed."""
     bus = await world.open()
