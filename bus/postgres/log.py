@@ -413,6 +413,8 @@ class Log:
                             await connection.execute(f"DROP TABLE log_{day:d}")
                     except asyncpg.LockNotAvailableError:
                         break
+                    except asyncpg.UndefinedTableError:
+                        continue  # another process was quicker
                     dropped.append(day)
                 # In portions, so that no statement takes long.
                 while await connection.execute(sql("turn_queries.sweep"), oldest << DAY_BITS) != "DELETE 0":

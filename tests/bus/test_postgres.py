@@ -377,8 +377,33 @@ async def test_retention_does_not_wait_for_a_reader(world: PostgresWorld) -> Non
         assert await bus.log.retain(KEEP) == []
         await bus.publish(to(SESSION, said("a", 2)))
         await reader.rollback()
-    assert await bus.log.retain(KEEP)
+    await bus.log.retain(KEEP)
     assert [d.event.index for d in await everything(bus, SESSION, 1)] == [2]  # type: ignore[union-attr]
+
+
+_WAITING_TO_DROP = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DROP TABLE log_%'
+"""
+
+
+async def test_several_processes_may_drop_the_same_day(world: PostgresWorld) -> None:
+    buses = [await world.open() for _ in range(3)]
+    await buses[0].publish(to(SESSION, said("a", 1)))
+    world.clock.ahead += KEEP + timedelta(days=2)
+    async with world.connection() as connection:
+        reader = connection.transaction()
+        await reader.start()
+        await connection.fetch("SELECT * FROM log")
+        dropping = asyncio.gather(*(bus.log.retain(KEEP) for bus in buses))
+        async with world.connection() as watching, asyncio.timeout(10):
+            while not dropping.done() and await watching.fetchval(_WAITING_TO_DROP) < len(buses):
+                await asyncio.sleep(0)
+        await reader.rollback()  # while all of them wait for it
+    await dropping
+    await asyncio.gather(*(bus.log.retain(KEEP) for bus in buses))
+    await buses[0].publish(to(SESSION, said("a", 2)))
+    assert [d.event.index for d in await everything(buses[0], SESSION, 1)] == [2]  # type: ignore[union-attr]
 
 
 async def test_one_event_that_the_database_refuses_harms_no_other(world: PostgresWorld) -> None:
