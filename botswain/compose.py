@@ -64,7 +64,7 @@ def make_actors(
 
 def worker_options(settings: Settings) -> Options:
     """The limits of a worker."""
-    return Options(**settings.worker.model_dump())
+    return Options(**settings.worker.model_dump(exclude={"port"}))
 
 
 def policy_of(bus: Bus) -> Policy:
@@ -97,9 +97,12 @@ def calm_garbage_collector() -> None:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+def listening(host: str, port: int, variable: str = "BOTSWAIN_PORT") -> Iterator[tuple[socket.socket, str]]:
     """
     A socket that listens, and the address to tell people. Made before anything else is: a port in use is known at once.
+
+    Args:
+        variable: sets the port.
 
     Raises: Problem: the port is in use, or may not be used.
     """
@@ -119,7 +122,7 @@ def listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
             why = {errno.EADDRINUSE: "is in use", errno.EACCES: "may not be used by this user"}
             raise Problem(
                 f"Port {port} of {host} {why.get(error.errno or 0, f'cannot be used: {error.strerror}')}.",
-                "Stop what uses it, or take another one: --port PORT or BOTSWAIN_PORT (0: any that is free).",
+                f"Stop what uses it, or take another one: --port PORT or {variable} (0: any that is free).",
             ) from error
         shown = "localhost" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host  # noqa: S104
         yield made, f"http://{shown}:{made.getsockname()[1]}"
@@ -147,6 +150,9 @@ async def serve_http(
         log_config=None,
         access_log=False,
         server_header=False,
+        # uvicorn by itself would believe whoever connects from this machine
+        proxy_headers=bool(settings.edge.trusted_proxies),
+        forwarded_allow_ips=["*"] if "*" in settings.edge.trusted_proxies else list(settings.edge.trusted_proxies),
         # a frame a little over our limit is answered with an error; far over it, the socket is closed
         ws_max_size=settings.edge.max_frame_bytes * 4,
         ws_ping_interval=PING_S,

@@ -29,13 +29,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
 import asyncpg
 import structlog
 
 from botswain.errors import Problem
+
+if TYPE_CHECKING:
+    import psutil
 
 __all__ = ["EmbeddedPostgres", "embedded_postgres", "lock_data", "running_database"]
 
@@ -51,7 +54,12 @@ SOCKET_PATH_BYTES: Final = 103
 
 READY_WITHIN_S: Final = 300.0  # recovery after a crash may have to read a good deal of log
 STOP_WITHIN_S: Final = 30.0
+ORPHANS_LEAVE_WITHIN_S: Final = 0.5
+SAY_EVERY_S: Final = 5.0
 LOG_BYTES: Final = 5_000_000
+
+# What the driver raises when the server goes away under it.
+_AWAY: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 OPTIONS: Final[Mapping[str, str]] = {
     "listen_addresses": "",
@@ -381,14 +389,14 @@ async def _answers(home: Home, found: PidFile) -> bool | None:
         connection = await asyncpg.connect(
             host=str(found.socket), port=found.port, user=SUPERUSER, database="postgres", timeout=10
         )
+        try:
+            serves = await connection.fetchval("SHOW data_directory", timeout=10)
+        finally:
+            connection.terminate()
     except asyncpg.CannotConnectNowError:
         return None
-    except (asyncpg.PostgresError, OSError, TimeoutError):
+    except _AWAY:
         return False
-    try:
-        serves = await connection.fetchval("SHOW data_directory")
-    finally:
-        await connection.close()
     return _same(serves, home.data)
 
 
@@ -419,6 +427,29 @@ def _lives_on(home: Home, pid: int) -> bool:
         return "postgres" in process.name()
 
 
+def _orphans(home: Home) -> list[psutil.Process]:
+    """
+    What is left of a server of our data directory whose first process was killed: its children, and nobody else's.
+
+    A child of PostgreSQL works in the data directory and calls itself ``postgres: …``; an orphan has a parent that is
+    no server of that directory.
+    """
+    import psutil  # only after a crash
+
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # it has just ended, or is none of ours
+            if (
+                process.name() == "postgres"
+                and " ".join(process.cmdline()).startswith("postgres: ")
+                and process.status() != psutil.STATUS_ZOMBIE
+                and _same(process.cwd(), home.data)
+                and not _lives_on(home, process.ppid())
+            ):
+                found.append(process)
+    return found
+
+
 # --- the server ------------------------------------------------------------------------------------------------------
 
 
@@ -443,15 +474,27 @@ class EmbeddedPostgres:
 
     async def start(self) -> None:
         """Adopt the server that runs, or start one. Raises ``Problem``."""
-        deadline = monotonic() + READY_WITHIN_S
+        began = monotonic()
+        said = -SAY_EVERY_S
         while not await self._adopt():
             try:
-                await self._launch(deadline)
+                await self._launch(began + READY_WITHIN_S)
                 break
             except _StillInUse as error:
-                # the children of a killed server notice within moments, unless they are in the middle of something
-                if monotonic() > deadline:
+                waited = monotonic() - began
+                if waited > READY_WITHIN_S:
                     raise _failure("PostgreSQL did not start", str(error)) from error
+                if waited - said >= SAY_EVERY_S:
+                    said = waited
+                    log.warning(
+                        "database_waits",
+                        why="processes of a PostgreSQL that was killed still have its memory",
+                        pids=[process.pid for process in _orphans(self.home)],
+                        waited_s=round(waited, 1),
+                        at_most_s=READY_WITHIN_S,
+                    )
+                if waited > ORPHANS_LEAVE_WITHIN_S:
+                    self._end_orphans()
                 await asyncio.sleep(0.2)
         self.trouble = ""
         self.url = _url(self.socket)
@@ -479,6 +522,19 @@ class EmbeddedPostgres:
             await asyncio.sleep(0.05)
         self.home.pid_file.unlink(missing_ok=True)  # one that was never finished
         return False
+
+    def _end_orphans(self) -> None:
+        """
+        The children of a killed server notice within moments, unless they are in the middle of something: one that
+        recovers a database first brings all files to the disk. Nothing is lost with them: what was acknowledged is in
+        the log that the next server reads, and their memory is thrown away.
+        """
+        import psutil
+
+        for process in _orphans(self.home):
+            with suppress(psutil.Error):
+                process.kill()
+                log.warning("database_orphan_ended", pid=process.pid)
 
     async def _launch(self, deadline: float) -> None:
         home = self.home
@@ -544,7 +600,7 @@ class EmbeddedPostgres:
             while self.trouble:
                 try:
                     await self.start()
-                except (Problem, asyncpg.PostgresError, OSError) as error:
+                except (Problem, *_AWAY) as error:
                     self.trouble = str(error)
                     log.error("database_not_started", error=str(error), again_in_s=pause)
                     await asyncio.sleep(pause)

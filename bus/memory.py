@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from bus import codec
+from bus.cleanness import Cleanness
 from bus.errors import PartitionLost, QueryFailed, StateConflict, TooLarge, UnknownTopic
 from bus.protocol import (
     Batch,
@@ -103,10 +104,8 @@ STATEMENTS: Final[Mapping[str, Statement]] = {
     "timers.write": _timers_write,
     "timers.due": _timers_due,
     "timers.next": _timers_next,
-    "bot_memory.write": _memory_write("bot_memory"),
     "bot_memory.set": _memory_write("bot_memory"),
     "bot_memory.get": _memory_get("bot_memory"),
-    "user_memory.write": _memory_write("user_memory"),
     "user_memory.set": _memory_write("user_memory"),
     "user_memory.get": _memory_get("user_memory"),
     "user_memory.all": _user_memory_all,
@@ -290,6 +289,7 @@ class MemorySubscription:
         self._start = start
         self._most = most
         self._cursors: dict[int, int] = {}
+        self._cleanness = Cleanness()
         self._acquired: list[Claim] = []
         self._revoked: list[int] = []
         self._turn: deque[int] = deque()
@@ -310,6 +310,7 @@ class MemorySubscription:
         self.owned.add(partition)
         self._cursors[partition] = position
         self._turn.append(partition)
+        self._cleanness.claimed(partition, clean)
         self._acquired.append(Claim(partition, position, clean))
         self.wake()
 
@@ -351,6 +352,7 @@ class MemorySubscription:
                 self.join()
             self._awake.clear()
             acquired, self._acquired = self._acquired, []
+            self._cleanness.told([claim.partition for claim in acquired])
             revoked, self._revoked = self._revoked, []
             deliveries = self._read(limit)
             if deliveries or acquired or revoked:
@@ -400,12 +402,13 @@ class MemorySubscription:
         self._group.members.append(self)
         self._group.balance()
 
-    def part(self, *, clean: bool) -> None:
-        """Leave the group with all that is held."""
+    def part(self, *, dead: bool = False, failed: bool = False) -> None:
+        """Leave the group with all that is held: in good order, with an error (*failed*), or as one that died."""
         if self in self._group.members:
             self._group.members.remove(self)
+            clean = [] if dead else self._cleanness.clean(self.owned, failed=failed)
             for partition in sorted(self.owned):
-                self.leave(partition, clean=clean)
+                self.leave(partition, clean=partition in clean)
             self._group.balance()
 
     def expire(self) -> None:
@@ -413,7 +416,7 @@ class MemorySubscription:
         All that is held passes on as if the process were dead, and the process does not know. When it takes the next
         time, it is a member again.
         """
-        self.part(clean=False)
+        self.part(dead=True)
 
 
 class _MemoryTransaction:
@@ -475,11 +478,13 @@ class MemoryBus:
         await self.breathe()
         subscription.join()
         self._subscriptions.append(subscription)
+        failed = True
         try:
             yield subscription
+            failed = False
         finally:
             self._subscriptions.remove(subscription)
-            subscription.part(clean=not self.crashed)
+            subscription.part(dead=self.crashed, failed=failed)
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         await self.breathe()
@@ -543,7 +548,7 @@ class MemoryBus:
         """The process is dead: it holds nothing any more and can do nothing. Its tasks are the caller's to cancel."""
         self.crashed = True
         for subscription in list(self._subscriptions):
-            subscription.part(clean=False)
+            subscription.part(dead=True)
 
     def expire(self) -> None:
         """Others take over all that this process owns, as when it was paused for longer than its lease."""

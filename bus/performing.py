@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -67,18 +68,37 @@ class JobInHand:
 
 @dataclass(slots=True)
 class _Held:
-    """What is in hand of one partition: the offsets that are not finished, in order, and where reading stands."""
+    """
+    What is in hand of one partition: the offsets that are not finished, in order, and where reading stands.
+
+    Args:
+        suspects: the owner before us may have died of so many of the next events, if they are not newer than *since*.
+        unfinished: {offset: whether it is a suspect}.
+    """
 
     since: datetime
     suspects: int
     end: int
     advanced: int
-    unfinished: dict[int, None] = field(default_factory=dict)
+    unfinished: dict[int, bool] = field(default_factory=dict)
     running: int = 0
     leaving: bool = False
 
     def can_move(self) -> bool:
         return self.reached() > self.advanced
+
+    def is_suspect(self, delivery: Delivery) -> bool:
+        """May the owner before us have died of it? To be asked once for each, in order."""
+        if self.suspects and not isinstance(delivery.event, Undecodable) and delivery.event.at > self.since:
+            self.suspects = 0
+        if not self.suspects:
+            return False
+        self.suspects -= 1
+        return True
+
+    def is_clean(self) -> bool:
+        """Has all been handled that the owner before us may have died of?"""
+        return not self.suspects and not any(self.unfinished.values())
 
     def reached(self) -> int:
         """The position that may be made durable."""
@@ -134,6 +154,10 @@ class PerformerRunner:
                 await self._changed.wait_for(lambda: not self._in_hand)
             advancing.cancel()
         await self._move(subscription, self._held)
+        unclean = [partition for partition, held in self._held.items() if not held.is_clean()]
+        if unclean:
+            with suppress(BusUnavailable):  # the subscription remembers what it was told
+                await subscription.release(unclean, clean=False)
 
     async def _take(self, subscription: Subscription) -> Batch:
         """The next batch, as much as there is room for; an empty one when it is time to stop."""
@@ -155,29 +179,36 @@ class PerformerRunner:
         return self._around.options.intake - self._in_hand
 
     def _own(self, subscription: Subscription, batch: Batch, group: asyncio.TaskGroup) -> None:
+        unclean = {claim.partition for claim in batch.acquired if not claim.clean}
         for partition in batch.revoked:
             held = self._held.pop(partition, None)
             if held is not None:
                 held.leaving = True
-            group.create_task(self._give_back(subscription, partition, held), name=f"{self._actor.name}/give_back")
+            group.create_task(
+                self._give_back(subscription, partition, held, partition not in unclean),
+                name=f"{self._actor.name}/give_back",
+            )
         for claim in batch.acquired:
+            if claim.partition in batch.revoked:
+                continue
             suspects = 0 if claim.clean else self._around.options.intake
             self._held[claim.partition] = _Held(self._around.clock.now(), suspects, claim.position, claim.position)
 
-    async def _give_back(self, subscription: Subscription, partition: int, held: _Held | None) -> None:
+    async def _give_back(self, subscription: Subscription, partition: int, held: _Held | None, clean: bool) -> None:
         """Nothing more of it is begun; what runs is finished first, since whoever is next would do it again."""
         if held is not None:
             async with self._changed:
                 await self._changed.wait_for(lambda: not held.running)
             await self._insist(lambda: self._move(subscription, {partition: held}))
-        await self._insist(lambda: subscription.release((partition,)))
+            clean = clean and held.is_clean()
+        await self._insist(lambda: subscription.release((partition,), clean=clean))
 
     def _accept(self, delivery: Delivery, group: asyncio.TaskGroup) -> None:
         held = self._held.get(delivery.partition)
         if held is None or delivery.offset < held.end:
             return
         held.end = delivery.offset + 1
-        held.unfinished[delivery.offset] = None
+        held.unfinished[delivery.offset] = held.is_suspect(delivery)
         self._in_hand += 1
         self._around.idle.begin()
         event = delivery.event
@@ -216,7 +247,7 @@ class PerformerRunner:
         if isinstance(event, Undecodable):
             await self._bury(delivery, event.reason, [])
             return
-        tries = await self._tries(delivery, event, held)
+        tries = await self._tries(delivery) if held.unfinished[delivery.offset] else 0
         if tries >= self._around.options.max_attempts:
             await self._fail(delivery, event, RuntimeError(f"its process died {tries} times while it was handled"))
         elif tries > 1:
@@ -226,12 +257,8 @@ class PerformerRunner:
         else:
             await self._perform(delivery, event)
 
-    async def _tries(self, delivery: Delivery, event: Event, held: _Held) -> int:
-        """Counted before the try where the owner before us may have died of it; 0 where there is no such suspicion."""
-        if held.suspects == 0 or event.at > held.since:
-            held.suspects = 0
-            return 0
-        held.suspects -= 1
+    async def _tries(self, delivery: Delivery) -> int:
+        """The number of this try; counted before it is made, since the owner before us may have died of it."""
         bus, name = self._around.bus, self._actor.name
         return await self._insist(lambda: bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset))
 

@@ -142,7 +142,8 @@ class Subscription(Protocol):
 
     async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
         """
-        Let go of partitions in good order. Leaving the context releases all that is still held.
+        Let go of partitions in good order. Leaving the context releases all that is still held, as clean; but what was
+        not clean when it was acquired stays so if the context is left with an error.
 
         Args:
             clean: what the next owner's ``Claim`` says. Not so, if they were not clean when they were acquired and

@@ -96,7 +96,7 @@ def create_app(
                 task.cancel()
 
     api = Api(bus, hub, reader, directory, tokens, addresses, settings, stopping or Stop())
-    health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics)
+    health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics.registry)
     pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
     http = Starlette(
         routes=[*pages.routes(), *api.routes(), *health.routes()],

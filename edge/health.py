@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-
-from edge.metrics import CONTENT_TYPE, Metrics
 
 __all__ = ["Check", "Health"]
 
@@ -25,11 +25,12 @@ class Health:
 
     Args:
         checks: name of what is needed -> whether it is there.
+        registry: the figures.
     """
 
-    def __init__(self, checks: Mapping[str, Check], metrics: Metrics) -> None:
+    def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
         self._checks = dict(checks)
-        self._metrics = metrics
+        self._registry = registry
 
     def routes(self) -> list[Route]:
         """To be mounted at the root."""
@@ -56,7 +57,8 @@ class Health:
 
     async def metrics(self, _: Request) -> Response:
         """The figures in Prometheus' text format."""
-        return Response(self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+        headers = {"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"}
+        return Response(generate_latest(self._registry), headers=headers)
 
     async def _ask(self, check: Check) -> str:
         try:

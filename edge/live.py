@@ -10,7 +10,7 @@ from typing import Final
 
 from edge import frames
 from edge.reading import Reader
-from edge.transcript import stretch
+from edge.transcript import is_behind, stretch
 from schemas.conversation import (
     ConversationAttached,
     Message,
@@ -124,7 +124,8 @@ async def _answered_before(heard: Heard, reader: Reader, session: str) -> None:
 async def server_sent(ear: Ear, reader: Reader, session: str, after: int) -> AsyncIterator[bytes]:
     """
     The conversation as server-sent events: ``message`` with its number as event id, ``typing`` and ``delta``. Ends when
-    *ear* is closed, since the client reads too slowly or the server stops; it then comes again with ``Last-Event-ID``.
+    *ear* is closed, since the client reads too slowly or the server stops, or when something is announced that the
+    transcript does not have; it then comes again with ``Last-Event-ID``.
     """
     yield b"retry: 1000\n\n"
     while not ear.closed:
@@ -137,6 +138,11 @@ async def server_sent(ear: Ear, reader: Reader, session: str, after: int) -> Asy
             upto = event.seq if isinstance(event, ConversationAttached) else event.message.seq - entry_comes
             async for entry in stretch(reader, session, after, upto):
                 yield _sse("message", frames.message(entry), entry.seq)
+                after = entry.seq
+            if after < upto and await is_behind(reader, session, after, upto):
+                if isinstance(event, MessageReady):
+                    return  # the client comes again with what it really has
+                continue
             after = max(after, upto)
             if isinstance(event, MessageReady) and event.message.seq > after:
                 after = event.message.seq

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-__all__ = ["CONTENT_TYPE", "Metrics"]
-
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+__all__ = ["Metrics"]
 
 
 class Metrics:
@@ -59,7 +56,3 @@ class Metrics:
     def too_slow(self) -> None:
         """A socket did not read what it was sent."""
         self._slow.inc()
-
-    def exposition(self) -> bytes:
-        """All figures, in the text format of Prometheus."""
-        return generate_latest(self.registry)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 __all__ = ["EdgeSettings"]
+
+
+def _proxy(text: str) -> str:
+    """The address of a proxy, a network of them, or ``*``. Raises ``ValueError``."""
+    if text != "*":
+        ip_network(text)
+    return text
 
 
 class EdgeSettings(BaseModel):
@@ -16,6 +26,11 @@ class EdgeSettings(BaseModel):
         default=(), description="origins of web pages that may open a socket, besides the edge's own; '*' for any"
     )
     embed_in: tuple[str, ...] = Field(default=(), description="origins of pages that may show the chat in a frame")
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_proxy)], ...] = Field(
+        default=(),
+        description="proxies whose X-Forwarded-For says who the client is: addresses or networks such as 10.0.0.0/8,"
+        " '*' for any; unset: the client is whoever connects",
+    )
     admin_token: SecretStr | None = Field(default=None, description="bearer token of the HTTP API's operators")
     token_max_age_s: int = Field(default=30 * 24 * 3600, gt=0, description="how long a conversation can be resumed")
     max_text_chars: int = Field(default=10_000, gt=0, description="longest message of a person")

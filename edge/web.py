@@ -32,7 +32,7 @@ from edge.problems import refuse_upgrade
 from edge.reading import Reader
 from edge.settings import EdgeSettings
 from edge.tokens import BadToken, Ticket, Tokens
-from edge.transcript import stretch
+from edge.transcript import is_behind, stretch
 from schemas.conversation import (
     ConversationAttached,
     ConversationOpened,
@@ -328,6 +328,7 @@ class _Socket:
                 elif isinstance(item, MessageReady):
                     await self._entry(item)
                 elif isinstance(item, (ConversationAttached, _FillTo)):
+                    # If it is behind, there is no more to be had now, and to come again would not change that.
                     await self._fill(item.seq)
                 elif isinstance(item, TypingShown):
                     await self._frame(frames.typing(item))
@@ -353,7 +354,9 @@ class _Socket:
         client_id = event.client_id
         own = client_id is not None and self._pending is not None and client_id in self._pending
         # A repeat names the entry, and need not have its text: others read that from the transcript.
-        await self._fill(entry.seq if event.repeat and not own else entry.seq - 1)
+        if not await self._fill(entry.seq if event.repeat and not own else entry.seq - 1):
+            self._end(TRY_AGAIN_LATER)  # the client resumes with what it really has
+            return
         if own:
             assert client_id is not None
             assert self._pending is not None
@@ -364,15 +367,23 @@ class _Socket:
             self._chat.metrics.shown()
         self._sent = max(self._sent, entry.seq)
 
-    async def _fill(self, upto: int) -> None:
-        """Send what the transcript has from the last sent entry to *upto*."""
+    async def _fill(self, upto: int) -> bool:
+        """
+        Send what the transcript has from the last sent entry to *upto*.
+
+        Returns: False if the transcript is behind: then what is missing does not count as sent.
+        """
         if self._sent >= upto:
-            return
+            return True
         async for entry in stretch(self._chat.reader, self._session, self._sent, upto):
             await self._frame(frames.message(entry))
             self._chat.metrics.shown()
             self._sent = entry.seq
-        self._sent = upto
+        if self._sent < upto:
+            if await is_behind(self._chat.reader, self._session, self._sent, upto):
+                return False
+            self._sent = upto
+        return True
 
     def _end(self, code: int) -> None:
         """Close the socket, from outside of its reader; the client resumes with what it has."""

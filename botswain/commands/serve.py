@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     from botswain.installation import Installation, Store
     from botswain.packages import Draft
     from botswain.publishing import Workshop
+    from bus.observe import Observer
+    from bus.postgres.reads import Reads
     from bus.stopping import Stop
     from edge.app import Edge
+    from edge.health import Check
 
 __all__ = ["edge", "up", "worker"]
 
@@ -83,18 +87,21 @@ def edge(**given: Any) -> None:
 
 @click.command()
 @click.argument("actors", nargs=-1, metavar="[ACTOR]...")
+@host_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Port for health and figures; without it there is none.")
 @data_option
-def worker(actors: tuple[str, ...], **given: Any) -> None:
+def worker(actors: tuple[str, ...], port: int | None, **given: Any) -> None:
     """Start actors only: all of them, or those named (session, basic, schedule).
 
-    Several workers on one PostgreSQL share the work; one that ends is replaced by the others within seconds.
+    Several workers on one PostgreSQL share the work; one that ends is replaced by the others within seconds. With
+    --port (BOTSWAIN_WORKER__PORT) it serves /health/live, /health/ready and /metrics there, and nothing else.
 
     \b
     Examples:
       BOTSWAIN_POSTGRES_URL=postgresql://… botswain worker
-      BOTSWAIN_POSTGRES_URL=postgresql://… botswain worker basic
+      BOTSWAIN_POSTGRES_URL=postgresql://… botswain worker basic --port 9100
     """
-    settings = read_settings(**given)
+    settings = read_settings(**given, worker=None if port is None else {"port": port})
     configure_logging(settings.log.level, settings.log.format)
     run(_worker(settings, actors))
 
@@ -188,28 +195,62 @@ async def _edge(settings: Settings) -> None:
 
 
 async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
-    from botswain.compose import calm_garbage_collector, make_actors, policy_of, worker_options
+    from botswain.compose import calm_garbage_collector, listening, make_actors, policy_of, worker_options
     from botswain.installation import open_installation, open_store
+    from bus.observe import SILENT
     from bus.stopping import stop_signals
     from bus.worker import run_worker
 
     actors = make_actors(settings, names)
-    async with (
-        stop_signals() as stopping,
-        open_store(settings, note="a worker", share=True) as store,
-        open_installation(settings, store) as installation,
-    ):
+    async with AsyncExitStack() as stack:
+        place: tuple[socket.socket, str] | None = None
+        if settings.worker.port is not None:
+            place = stack.enter_context(listening(settings.host, settings.worker.port, "BOTSWAIN_WORKER__PORT"))
+        stopping = await stack.enter_async_context(stop_signals())
+        store = await stack.enter_async_context(open_store(settings, note="a worker", share=True))
+        installation = await stack.enter_async_context(open_installation(settings, store))
+        observer: Observer = SILENT
+        mains: list[Coroutine[Any, Any, None]] = []
+        if place is not None:
+            observer, serving = _tell_health(settings, installation, store, place, stopping)
+            mains.append(serving)
         show(f"Working: {', '.join(actor.name for actor in actors)}")
         calm_garbage_collector()
-        await run_worker(
-            installation.bus,
-            actors,
-            stopping=stopping,
-            clock=installation.clock,
-            options=worker_options(settings),
-            policy=policy_of(installation.bus),
+        mains.append(
+            run_worker(
+                installation.bus,
+                actors,
+                stopping=stopping,
+                clock=installation.clock,
+                options=worker_options(settings),
+                observer=observer,
+                policy=policy_of(installation.bus),
+            )
         )
+        await _together(stopping.request, *mains)
     log.info("stopped")
+
+
+def _tell_health(
+    settings: Settings, installation: Installation, store: Store, place: tuple[socket.socket, str], stopping: Stop
+) -> tuple[Observer, Coroutine[Any, Any, None]]:
+    """What counts for a worker, and the server of its health and figures; of the edge, it needs nothing else."""
+    from prometheus_client import CollectorRegistry
+    from starlette.applications import Starlette
+
+    from botswain.compose import serve_http
+    from botswain.figures import WorkerFigures
+    from bus.postgres.reads import Reads
+    from edge.health import Health
+
+    registry = CollectorRegistry()
+    figures = WorkerFigures(registry)
+    check = _database_check(store, Reads(installation.database))
+    health = Health({"worker": figures.check, "database": check, **installation.checks}, registry)
+    listener, address = place
+    told = f"Health and figures are at {address}"
+    app = Starlette(routes=health.routes())
+    return figures, serve_http(app, listener, settings, stopping, lambda: show(told))
 
 
 async def _app(
@@ -221,22 +262,12 @@ async def _app(
     workshop: Workshop | None = None,
     checks: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
 ) -> Edge:
-    from bus.errors import BusUnavailable
     from bus.postgres.reads import Reads
     from edge.app import create_app
     from edge.metrics import Metrics
 
     reads = Reads(installation.database)
     key = settings.secret.get_secret_value() if settings.secret else (await reads.secret("tokens")).hex()
-
-    async def database() -> str:
-        if store.server is not None and store.server.trouble:
-            return str(store.server.trouble)
-        try:
-            await reads.ping()
-        except BusUnavailable as error:
-            return str(error)
-        return ""
 
     return create_app(
         installation.bus,
@@ -247,9 +278,24 @@ async def _app(
         metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
-        checks={"database": database, **installation.checks, **(checks or {})},
+        checks={"database": _database_check(store, reads), **installation.checks, **(checks or {})},
         stopping=stopping,
     )
+
+
+def _database_check(store: Store, reads: Reads) -> Check:
+    from bus.errors import BusUnavailable
+
+    async def database() -> str:
+        if store.server is not None and store.server.trouble:
+            return str(store.server.trouble)
+        try:
+            await reads.ping()
+        except BusUnavailable as error:
+            return str(error)
+        return ""
+
+    return database
 
 
 async def _together(stop: Callable[[], None], *mains: Coroutine[Any, Any, None]) -> None:

@@ -139,7 +139,6 @@ class KafkaBus:
             id_,
             partitions,
             group,
-            database=self.database,
             store=self.store,
             outbox=self._outbox,
             make_reader=partial(
@@ -157,19 +156,21 @@ class KafkaBus:
         await self._members.join(subscription)
         self._subscriptions.add(subscription)
         async with beside(*subscription.work()):
+            failed = True
             try:
                 yield subscription
+                failed = False
             finally:
                 # Before the clients are closed, which may take seconds: others can take over at once.
                 self._subscriptions.discard(subscription)
                 subscription.closed = True
-                await self._leave(subscription)
+                await self._leave(subscription, failed)
 
-    async def _leave(self, subscription: KafkaSubscription) -> None:
+    async def _leave(self, subscription: KafkaSubscription, failed: bool) -> None:
         """What its turns decided goes to the log first, so that the next owner finds nothing left behind."""
         try:
             await self._outbox.settle(subscription.group, subscription.topic, SETTLE_S)
-            await self._members.leave(subscription)
+            await self._members.leave(subscription, subscription.clean(failed=failed))
         except BusUnavailable as error:
             # The leases end with this process, at the latest.
             log.warning("partitions_not_released", topic=subscription.topic, reason=str(error))
@@ -228,7 +229,7 @@ async def open_kafka_bus(
         bootstrap: ``host:port`` of one or more brokers, separated by commas.
         clock: unused here, since Kafka says itself when it takes and drops; the same for every bus.
         topics: made, on Kafka and in the database, if they are not there yet.
-        connections: to PostgreSQL, at most, besides one for the membership.
+        connections: to PostgreSQL, at most, besides one for the membership; at least 2.
 
     Raises:
         SchemaMismatch: the database must be migrated first, or is newer than the program.

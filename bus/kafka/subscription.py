@@ -10,17 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 import structlog
 
+from bus.cleanness import Cleanness
 from bus.errors import BusUnavailable
 from bus.kafka.outbox import Outbox
 from bus.kafka.reader import Reader
-from bus.postgres.database import Database, mapped
-from bus.postgres.statements import sql
 from bus.postgres.store import Store
-from bus.protocol import Advance, Batch, Claim
+from bus.protocol import Batch, Claim
 
 __all__ = ["KafkaSubscription"]
 
@@ -48,7 +46,6 @@ class KafkaSubscription:
         partitions: int,
         group: str,
         *,
-        database: Database,
         store: Store,
         outbox: Outbox,
         make_reader: Callable[[Callable[[], None]], Reader],
@@ -63,7 +60,6 @@ class KafkaSubscription:
         self.most = most
         self.id = 0
         self.closed = False
-        self._database = database
         self._store = store
         self._outbox = outbox
         self._from_end = from_end
@@ -75,6 +71,7 @@ class KafkaSubscription:
         self._coming_since = 0.0
         self._owned: dict[int, int] = {}  # begun: {partition: where the next ``advance`` begins}
         self._leaving: set[int] = set()  # of those: asked back
+        self._cleanness = Cleanness()
         self._acquired: dict[int, Claim] = {}
         self._revoked: list[int] = []
 
@@ -87,32 +84,20 @@ class KafkaSubscription:
             deliveries = self._reader.take_nowait(limit)
             if deliveries or self._acquired or self._revoked:
                 acquired, self._acquired = self._acquired, {}
+                self._cleanness.told(acquired)
                 revoked, self._revoked = self._revoked, []
                 return Batch(deliveries, tuple(acquired.values()), revoked)
             await self._bell.wait()
 
     async def advance(self, positions: Mapping[int, int]) -> None:
         """As ``Subscription.advance``."""
-        moves = [
-            (partition, self._owned[partition], end)
-            for partition, end in sorted(positions.items())
-            if partition in self._owned and end > self._owned[partition]
-        ]
-        if not moves:
+        ends = {p: end for p, end in positions.items() if p in self._owned and end > self._owned[p]}
+        if not ends:
             return
-        partitions, begins, ends = (list(column) for column in zip(*moves, strict=True))
-        async with self._database.connection() as connection:
-            with mapped(self.topic):
-                rows = await connection.fetch(
-                    sql("positions.move"), self.group, self.topic_id, partitions, begins, ends, uuid4()
-                )
-        moved = {row["partition"] for row in rows if row["moved"]}
-        done = [Advance(partition, begin, end) for partition, begin, end in moves if partition in moved]
-        for advance in done:
-            if advance.partition in self._owned:
-                self._owned[advance.partition] = advance.end
-        self._store.superseded.wrote(self.group, self.topic_id, (), done)
-        if refused := set(partitions) - moved:
+        begins = {partition: self._owned[partition] for partition in ends}
+        moved = await self._store.advance(self.group, self.topic, ends, begins)
+        self._owned.update({partition: ends[partition] for partition in moved & self._owned.keys()})
+        if refused := ends.keys() - moved:
             self.give_back(refused)
 
     async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
@@ -124,6 +109,8 @@ class KafkaSubscription:
         self._revoked = [partition for partition in self._revoked if partition not in partitions]
         if not ours:
             return
+        for partition in ours:
+            self._cleanness.released(partition, clean)
         await self._outbox.settle(self.group, self.topic, SETTLE_S)
         # Not before the lease is given back: else the members would find a lease that nobody here knows of.
         await self._let_go(self, ours, clean)
@@ -137,11 +124,17 @@ class KafkaSubscription:
         """As ``Subscriber.owned``."""
         return self._owned.keys() | self._coming.keys()
 
+    def clean(self, *, failed: bool) -> Collection[int]:
+        """Those that are clean if it leaves now; *failed*: the process leaves with an error."""
+        return self._cleanness.clean(self.owned(), failed=failed)
+
     async def take_over(self, claimed: dict[int, bool]) -> None:
         """As ``Subscriber.take_over``; returns at once, since the members must go on living."""
         if not self._coming:
             self._coming_since = asyncio.get_running_loop().time()
         self._coming.update(claimed)
+        for partition, clean in claimed.items():
+            self._cleanness.claimed(partition, clean)
         self._coming_bell.set()
 
     def give_back(self, partitions: Collection[int]) -> None:
@@ -186,7 +179,7 @@ class KafkaSubscription:
         if self._from_end:
             positions = await self._reader.ends(partitions)
         else:
-            positions = await self._positions(partitions)
+            positions = await self._store.positions(self.group, self.topic, partitions)
             await self._outbox.publish_leftovers(self.group, self.topic, partitions)
         ours = {partition: clean for partition, clean in self._coming.items() if partition in positions}
         for partition, clean in ours.items():
@@ -195,9 +188,3 @@ class KafkaSubscription:
             self._acquired[partition] = Claim(partition, positions[partition], clean)
         self._reader.begin({partition: positions[partition] for partition in ours})
         self._bell.set()
-
-    async def _positions(self, partitions: list[int]) -> dict[int, int]:
-        async with self._database.connection() as connection:
-            with mapped():
-                rows = await connection.fetch(sql("positions.newest"), self.group, self.topic_id, partitions)
-        return dict.fromkeys(partitions, 0) | {row["partition"]: row["position"] for row in rows}

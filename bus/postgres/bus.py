@@ -78,13 +78,15 @@ class PostgresBus:
             most=most,
         )
         await self._members.join(subscription)
+        failed = True
         try:
             yield subscription
+            failed = False
         finally:
             # If the database is away, the leases end with the membership.
             with suppress(BusUnavailable, TimeoutError):
                 async with asyncio.timeout(FAREWELL_S):
-                    await subscription.close()
+                    await subscription.close(failed=failed)
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         """As ``Bus.load``."""
@@ -132,7 +134,7 @@ async def open_postgres_bus(
     Args:
         clock: says which day it is, for offsets and retention.
         topics: declared if they are not there yet.
-        connections: at most, besides one for the membership.
+        connections: at most, besides one for the membership; at least 2.
         keep: for how long the log keeps events, read or not; whole days.
         max_event_bytes: what one event may take as JSON.
         patience_s: for how long ``publish`` tries again while the database is away.

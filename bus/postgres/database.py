@@ -51,7 +51,7 @@ _AWAY: Final = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
-    asyncpg.PostgresIOError,
+    asyncpg.PostgresSystemError,
     OSError,
     TimeoutError,
 )
@@ -86,14 +86,33 @@ async def connect(url: str, name: str, *, command_timeout_s: float | None = COMM
 
 
 class Database:
-    """A few connections to one database, kept open; lent to one user at a time."""
+    """
+    A few connections to one database, kept open; lent to one user at a time.
 
-    def __init__(self, url: str, name: str, size: int) -> None:
+    Who has one through ``connection`` must not ask for a second one; who has one through ``lasting_connection`` may.
+    """
+
+    def __init__(self, url: str, name: str, size: int, command_timeout_s: float = COMMAND_TIMEOUT_S) -> None:
         self.url = url
         self.name = name
+        self.size = size
+        self._command_timeout_s = command_timeout_s
         self._free: asyncio.LifoQueue[Connection | None] = asyncio.LifoQueue()
         for _ in range(size):
             self._free.put_nowait(None)
+        self._lasting = asyncio.Semaphore(size // 2)
+
+    @asynccontextmanager
+    async def lasting_connection(self) -> AsyncIterator[Connection]:
+        """
+        As ``connection``, for somebody who asks for others while he has it: a transaction of turns, which load states
+        and packages meanwhile. At most half of the connections are lent so: if all were, each would wait for a second
+        one, and nobody would ever give one back. Where there is only one, ``ValueError``.
+        """
+        if self.size < 2:
+            raise ValueError("transactions take two connections: one besides their own")
+        async with self._lasting, self.connection() as connection:
+            yield connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -106,11 +125,15 @@ class Database:
         try:
             if connection is None or connection.is_closed():
                 connection = None
-                connection = await connect(self.url, self.name)
+                connection = await connect(self.url, self.name, command_timeout_s=self._command_timeout_s)
             try:
                 yield connection
             except asyncio.CancelledError:
                 connection.terminate()  # perhaps in the middle of a statement: not for the next one
+                raise
+            except BusUnavailable:
+                # Perhaps it does not answer any more: who had it next would wait for it as long again.
+                connection.terminate()
                 raise
             except Exception:
                 if connection.is_closed() or connection.is_in_transaction():
@@ -129,9 +152,18 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, name: str, *, size: int) -> AsyncIterator[Database]:
-    """The database at *url*. Nothing is connected before it is needed. *name* is shown by ``pg_stat_activity``."""
-    database = Database(url, name, size)
+async def open_database(
+    url: str, name: str, *, size: int, command_timeout_s: float = COMMAND_TIMEOUT_S
+) -> AsyncIterator[Database]:
+    """
+    The database at *url*. Nothing is connected before it is needed.
+
+    Args:
+        name: is shown by ``pg_stat_activity``.
+        size: so many connections, at most.
+        command_timeout_s: a server that does not answer for so long is taken for unreachable.
+    """
+    database = Database(url, name, size, command_timeout_s)
     try:
         yield database
     finally:

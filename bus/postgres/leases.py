@@ -82,12 +82,17 @@ class Members:
             self._joining -= 1
         self._bell.set()
 
-    async def leave(self, subscriber: Subscriber) -> None:
-        """Release all it owns and take no more part; if the database is away now, as soon as it is back."""
+    async def leave(self, subscriber: Subscriber, clean: Collection[int]) -> None:
+        """
+        Release all it owns, and take no more part; if the database is away now, as soon as it is back.
+
+        Args:
+            clean: those of its partitions that are let go of as clean; all are not, if the database is away.
+        """
         self._subscribers.remove(subscriber)
         async with self._database.connection() as connection:
             with mapped():
-                await connection.execute(sql("subscribers.leave"), subscriber.id)
+                await connection.execute(sql("subscribers.leave"), subscriber.id, list(clean))
                 await self._say_leases(connection)
         self._bell.set()
 
@@ -196,7 +201,7 @@ class Members:
             for id_, member, _, _ in living:
                 if member == self.id and id_ not in ours:
                     # It left, or never learned that it had joined, while the database was away.
-                    await connection.execute(sql("subscribers.leave"), id_)
+                    await connection.execute(sql("subscribers.leave"), id_, [])
         if not subscribers:
             return
         owned: dict[int, set[int]] = {subscriber.id: set() for subscriber in subscribers}

@@ -387,8 +387,8 @@ class Log:
 
     async def retain(self, keep: timedelta) -> list[int]:
         """
-        Drop the days that are older than *keep*, read or not. A table that somebody reads at the moment stays for the
-        next time: to wait for him would make everybody wait.
+        Drop the days that are older than *keep*, read or not, and what turns asked the database about events of them. A
+        table that somebody reads at the moment stays for the next time: to wait for him would make everybody wait.
 
         Returns: the days dropped, as days since 1970.
         """
@@ -406,5 +406,10 @@ class Log:
                             await connection.execute(f"DROP TABLE log_{day:d}")
                     except asyncpg.LockNotAvailableError:
                         break
+                    except asyncpg.UndefinedTableError:
+                        continue  # another process was quicker
                     dropped.append(day)
+                # In portions, so that no statement takes long.
+                while await connection.execute(sql("turn_queries.sweep"), oldest << DAY_BITS) != "DELETE 0":
+                    pass
         return dropped

@@ -32,14 +32,19 @@ __all__ = ["Kept", "Store", "StoreTransaction"]
 
 QUERY_TIMEOUT_MS: Final = 10_000
 
-# What befalls a query that is right: the database goes away, or the transaction is one of those that wait for each
-# other in a ring (two batches that write the same values in another order). All of it is done once more.
+# What befalls a query that is right: the database goes away, has no room or no memory, or the transaction is one of
+# those that wait for each other in a ring (two batches that write the same values in another order). All of it is done
+# once more.
 _NOT_ITS_FAULT: Final = (
     asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
 )
+# And of these what it does bring about: it takes too long, or more of something than it is allowed.
+_ITS_FAULT: Final = (asyncpg.QueryCanceledError, asyncpg.ConfigurationLimitExceededError)
 
 _LOAD: Final = sql("states.load")
 _NO_TOPIC: Final = 0  # of states that are written without a position
@@ -165,12 +170,15 @@ class Store:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
         """As ``Bus.transaction``."""
-        async with self._database.connection() as connection:
+        async with self._database.lasting_connection() as connection:
             with mapped():
                 await connection.execute(f"BEGIN; SET LOCAL statement_timeout = {QUERY_TIMEOUT_MS}")
             transaction = StoreTransaction(self, connection)
             try:
                 yield transaction
+            except BusUnavailable:
+                connection.terminate()  # to ask it to roll back might be to wait once more for what does not answer
+                raise
             finally:
                 if not connection.is_closed() and connection.is_in_transaction():
                     try:
@@ -422,9 +430,9 @@ class StoreTransaction:
         ours = query.sql in STATEMENTS
         try:
             async with self._nested("" if ours else f"; {FREE_PLANS}", "" if ours else f"; {OWN_PLANS}"):
-                rows = await self._connection.fetch(text, *query.values)
+                rows = await self._fetch(text, query.values)
         except asyncpg.PostgresError as error:
-            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, asyncpg.QueryCanceledError):
+            if isinstance(error, _NOT_ITS_FAULT) and not isinstance(error, _ITS_FAULT):
                 with mapped():
                     raise
             raise QueryFailed(str(error), error.sqlstate or "XX000") from error
@@ -432,9 +440,16 @@ class StoreTransaction:
             if self._connection.is_closed():
                 raise BusUnavailable(f"PostgreSQL: {error}") from error
             raise QueryFailed(str(error), "22000") from error
-        except OSError as error:
-            raise BusUnavailable(f"PostgreSQL cannot be reached: {error}") from error
         return [dict(row) for row in rows]
+
+    async def _fetch(self, text: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+        try:
+            return await self._connection.fetch(text, *values)
+        except (asyncpg.InternalClientError, OSError):
+            # The session has ended (the driver may not have seen all of its end), or it does not answer in time.
+            self._connection.terminate()
+            with mapped():
+                raise
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

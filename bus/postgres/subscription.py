@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bus.cleanness import Cleanness
 from bus.errors import BusUnavailable
 from bus.postgres.feed import Feed, Reader, Room
 from bus.postgres.leases import Members
@@ -59,6 +60,7 @@ class PostgresSubscription:
         self._members = members
         self._room = Room(MAX_BUFFERED_EVENTS, MAX_BUFFERED_BYTES)
         self._holdings: dict[int, _Holding] = {}
+        self._cleanness = Cleanness()
         self._acquired: list[Claim] = []
         self._revoked: list[int] = []
         self._turn = 0
@@ -97,21 +99,22 @@ class PostgresSubscription:
     async def release(self, partitions: Collection[int], *, clean: bool = True) -> None:
         """As ``Subscription.release``."""
         held = {p: self._holdings[p] for p in partitions if p in self._holdings}
-        for holding in held.values():
+        for partition, holding in held.items():
             holding.revoked = True
             self._feed.remove(holding.reader)
+            self._cleanness.released(partition, clean)
         if held:
             await self._members.release(self, held, clean)
         for partition, holding in held.items():
             if self._holdings.get(partition) is holding:
                 del self._holdings[partition]
 
-    async def close(self) -> None:
-        """Release all that is held."""
+    async def close(self, *, failed: bool) -> None:
+        """Release all that is held; *failed*: the reader leaves with an error."""
         self.closed = True
         for holding in self._holdings.values():
             self._feed.remove(holding.reader)
-        await self._members.leave(self)
+        await self._members.leave(self, self._cleanness.clean(self._holdings, failed=failed))
         self._holdings.clear()
 
     # --- what the leases call ---------------------------------------------------------------------------------------
@@ -137,6 +140,7 @@ class PostgresSubscription:
             self._holdings[partition] = _Holding(reader, position)
             self._feed.add(reader)
             self._acquired.append(Claim(partition, position, clean))
+            self._cleanness.claimed(partition, clean)
         self._room.bell.set()
 
     def give_back(self, partitions: Collection[int]) -> None:
@@ -189,5 +193,6 @@ class PostgresSubscription:
                 if reader.pieces and limit > len(deliveries):
                     reader.take(limit - len(deliveries), deliveries)
         acquired, self._acquired = self._acquired, []
+        self._cleanness.told([claim.partition for claim in acquired])
         revoked, self._revoked = self._revoked, []
         return Batch(deliveries, acquired, revoked)

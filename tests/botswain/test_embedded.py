@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from botswain import embedded
 from botswain.embedded import PidFile, embedded_postgres, find_home, lock_data
@@ -92,6 +93,31 @@ async def test_a_killed_server_leaves_a_stale_pid_file_and_the_next_start_works(
         async with embedded_postgres(data) as server:
             assert not server.adopted
             assert await value_of(server.url, "SELECT 1") == 1
+
+
+async def test_what_a_killed_server_leaves_behind_is_ended(data: Path) -> None:
+    """One that does not notice by itself would be waited for, and its successor not start, for minutes."""
+    left = start_and_be_killed(data)
+    home = find_home(data)
+    assert embedded._orphans(home) == [], "they have a server"
+    children = psutil.Process(left.pid).children()
+    stuck, *_ = children
+    stuck.suspend()
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], cwd=home.data, stdin=subprocess.PIPE)
+    try:
+        os.kill(left.pid, signal.SIGKILL)
+        psutil.wait_procs(children[1:], timeout=20)
+        assert embedded._orphans(home) == [stuck]
+        with lock_data(data), capture_logs() as logs:
+            async with asyncio.timeout(60), embedded_postgres(data) as server:
+                assert await value_of(server.url, "SELECT 1") == 1
+        assert not stuck.is_running() or stuck.status() == psutil.STATUS_ZOMBIE
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.communicate()
+    said = [line for line in logs if line["event"] == "database_waits"]
+    assert stuck.pid in said[0]["pids"]
 
 
 async def test_a_stale_pid_file_may_name_a_process_that_lives_and_is_not_ours(data: Path) -> None:

@@ -55,6 +55,12 @@ def test_a_file_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
             {"BOTSWAIN_PORT": "99999"}, "", "BOTSWAIN_PORT is '99999' and must be a whole number", id="too-large"
         ),
         pytest.param({}, "port = 'x'\n", "port in botswain.toml is 'x' and must be a whole number", id="wrong-in-file"),
+        pytest.param(
+            {"BOTSWAIN_EDGE__TRUSTED_PROXIES": '["10.0.0.1/8"]'},
+            "",
+            "must be a JSON list of texts (10.0.0.1/8 has host bits set)",
+            id="no-network",
+        ),
         pytest.param({}, "port = \n", "botswain.toml is no TOML", id="no-toml"),
     ],
 )

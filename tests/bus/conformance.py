@@ -174,6 +174,13 @@ async def everything(bus: Bus, topic: str, expected: int) -> list[Delivery]:
         return await found.until_deliveries(expected)
 
 
+async def leave_with_an_error(bus: Bus) -> None:
+    """Own all of a topic, and then fail."""
+    async with reading(bus) as found:
+        await found.until_owned(PARTITIONS[SESSION])
+        raise ZeroDivisionError
+
+
 class BusConformance:
     """The contract of ``bus.protocol``, as tests."""
 
@@ -408,6 +415,33 @@ class BusConformance:
             assert not any(claim.clean for claim in claims.values())
             await found.until_deliveries(8)
             await found.handle_all()
+        async with reading(bus) as found:
+            assert all(claim.clean for claim in (await found.until_owned(8)).values())
+
+    async def test_what_was_not_clean_stays_so_until_its_owner_has_handled_it(self, world: World) -> None:
+        """Else the event that an owner died of would not be counted when it is tried the next time."""
+        bus = await world.open()
+        victim = await world.victim(SESSION, "readers")
+        await victim.die()
+        async with bus.subscribe(SESSION, group="readers"):
+            pass  # and has not even heard of what it got
+        with pytest.raises(ZeroDivisionError):
+            await leave_with_an_error(bus)
+        async with reading(bus) as found:
+            claims = await found.until_owned(8)
+            assert not any(claim.clean for claim in claims.values())
+            for partitions, clean in (([1, 2], False), ([3, 4], True)):
+                for partition in partitions:
+                    del found.claims[partition]
+                await found.subscription.release(partitions, clean=clean)
+            claims = await found.until_owned(8)
+            assert sorted(partition for partition, claim in claims.items() if claim.clean) == [3, 4]
+            await found.subscription.release([1, 2], clean=False)
+        with pytest.raises(ZeroDivisionError):
+            await leave_with_an_error(bus)
+        async with reading(bus) as found:
+            claims = await found.until_owned(8)
+            assert sorted(partition for partition, claim in claims.items() if not claim.clean) == [1, 2]
         async with reading(bus) as found:
             assert all(claim.clean for claim in (await found.until_owned(8)).values())
 

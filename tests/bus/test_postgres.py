@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import pytest
 from msgspec.structs import replace
 
 from bus import codec
-from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch
+from bus.errors import BusError, BusUnavailable, PartitionLost, QueryFailed, SchemaMismatch
 from bus.postgres import PostgresBus, arrays, migrate, open_postgres_bus
 from bus.postgres.database import open_database
 from bus.postgres.log import day_of
@@ -210,6 +212,83 @@ async def test_without_a_database_publish_says_so_and_readers_wait(world: Postgr
         assert (await found.until_deliveries(1))[0].event.index == 2  # type: ignore[union-attr]
 
 
+def there_after_the_process_died(url: str) -> int:
+    """How much is in the log of what a process published that ended as soon as it was told that it is durable."""
+
+    async def publish() -> None:
+        async with open_postgres_bus(url, clock=MovedClock()) as bus:
+            await bus.publish(to(SESSION, said("a", 1), said("b", 2)))
+            os._exit(0)
+
+    async def count() -> int:
+        async with _connected(url) as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM log"))
+
+    pid = os.fork()
+    if pid == 0:
+        try:
+            asyncio.run(publish())
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    return asyncio.run(count())
+
+
+def test_what_was_acknowledged_is_there_whatever_becomes_of_the_process(postgres_url: str) -> None:
+    assert there_after_the_process_died(postgres_url) == 2
+
+
+async def test_a_session_that_ends_within_a_transaction_is_the_databases_fault(world: PostgresWorld) -> None:
+    """Also if the driver has seen its last words only, and not that the connection is closed."""
+    bus = await world.open()
+    line = world.lines[id(bus)]
+    async with line.last_words("SAVEPOINT"), asyncio.timeout(20), bus.transaction() as transaction:
+        with pytest.raises(BusUnavailable):
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+    assert await bus.load("actor", ["a"]) == {}
+
+
+async def test_a_session_that_does_not_answer_is_waited_for_once(world: PostgresWorld) -> None:
+    """Neither whoever has its connection next, nor the end of a transaction, waits for it again."""
+    bus = await world.open()
+    wait_s = 2.0
+    async with open_database(world.url, "test", size=2, command_timeout_s=wait_s) as database:
+        store = Store(database, bus.log.topics, None, max_event_bytes=1000)
+        async with database.connection() as connection:
+            pid = connection.get_server_pid()
+        with hung(pid), no_longer_than(1.8 * wait_s):
+            with pytest.raises(BusUnavailable):
+                await store.load("actor", ["a"])
+            assert await store.load("actor", ["a"]) == {}
+        with no_longer_than(1.8 * wait_s), pytest.raises(BusUnavailable):
+            await ask_one_that_hangs(store)
+
+
+async def ask_one_that_hangs(store: Store) -> None:
+    with ExitStack() as stack:
+        async with store.transaction() as transaction:
+            (row,) = await transaction.query(Query("SELECT pg_backend_pid() AS pid"))
+            stack.enter_context(hung(row["pid"]))
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+
+
+@contextmanager
+def no_longer_than(seconds: float) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds
+
+
+@contextmanager
+def hung(pid: int) -> Iterator[None]:
+    """A session of PostgreSQL does not go on."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_a_hung_owner_loses_its_partitions_and_its_commits(world: PostgresWorld) -> None:
     bus = await world.open()
     victim = await world.victim(SESSION, "readers")
@@ -299,8 +378,33 @@ async def test_retention_does_not_wait_for_a_reader(world: PostgresWorld) -> Non
         assert await bus.log.retain(KEEP) == []
         await bus.publish(to(SESSION, said("a", 2)))
         await reader.rollback()
-    assert await bus.log.retain(KEEP)
+    await bus.log.retain(KEEP)
     assert [d.event.index for d in await everything(bus, SESSION, 1)] == [2]  # type: ignore[union-attr]
+
+
+_WAITING_TO_DROP = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'DROP TABLE log_%'
+"""
+
+
+async def test_several_processes_may_drop_the_same_day(world: PostgresWorld) -> None:
+    buses = [await world.open() for _ in range(3)]
+    await buses[0].publish(to(SESSION, said("a", 1)))
+    world.clock.ahead += KEEP + timedelta(days=2)
+    async with world.connection() as connection:
+        reader = connection.transaction()
+        await reader.start()
+        await connection.fetch("SELECT * FROM log")
+        dropping = asyncio.gather(*(bus.log.retain(KEEP) for bus in buses))
+        async with world.connection() as watching, asyncio.timeout(10):
+            while not dropping.done() and await watching.fetchval(_WAITING_TO_DROP) < len(buses):
+                await asyncio.sleep(0)
+        await reader.rollback()  # while all of them wait for it
+    await dropping
+    await asyncio.gather(*(bus.log.retain(KEEP) for bus in buses))
+    await buses[0].publish(to(SESSION, said("a", 2)))
+    assert [d.event.index for d in await everything(buses[0], SESSION, 1)] == [2]  # type: ignore[union-attr]
 
 
 async def test_one_event_that_the_database_refuses_harms_no_other(world: PostgresWorld) -> None:
@@ -316,6 +420,42 @@ async def test_one_event_that_the_database_refuses_harms_no_other(world: Postgre
 
 
 # --- the store --------------------------------------------------------------------------------------------------------
+
+
+async def test_many_transactions_do_not_wait_for_each_others_connections(world: PostgresWorld) -> None:
+    """A turn with a transaction of its own loads states and packages beside it, on other connections."""
+    bus = await world.open(connections=2)
+    many = 5
+    begun = 0
+
+    async def turns() -> None:
+        nonlocal begun
+        begun += 1
+        async with bus.transaction() as transaction:
+            while begun < many:  # all of them want to begin before anybody goes on
+                await asyncio.sleep(0)
+            await transaction.query(Query("bot_memory.get", ("b", "n")))
+            assert await bus.load("actor", ["nobody"]) == {}
+            assert await bus.resource("0" * 64) is None
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        for _ in range(many):
+            tasks.create_task(turns())
+
+
+async def test_what_is_not_the_fault_of_a_query_is_tried_again(world: PostgresWorld) -> None:
+    """A full disk among them. What takes too long (57014), or more than it may have (53400), would fail for ever."""
+    bus = await world.open()
+    retriable = {}
+    codes = "53100 53200 53300 57P01 57P03 58000 58030 40P01 57014 53400 22012 23505"
+    async with bus.transaction() as transaction:
+        for code in codes.split():
+            raising = f"DO $$ BEGIN RAISE EXCEPTION 'as it happens' USING ERRCODE = '{code}'; END $$"
+            with pytest.raises((BusUnavailable, QueryFailed)) as caught:
+                await transaction.query(Query(raising))
+            retriable[code] = caught.value.retriable
+            assert getattr(caught.value, "code", code) == code
+    assert [code for code, again in retriable.items() if not again] == ["57014", "53400", "22012", "23505"]
 
 
 async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
@@ -342,17 +482,12 @@ async def test_rows_of_named_statements_come_with_the_turn(world: PostgresWorld)
         Row("timers.write", (1, "k", "session", "hear", due, b"two")),
         Row("timers.write", (1, "k", "session", "idle", due, b"three")),
         Row("timers.write", (1, "k", "session", "idle", None, b"")),
-        Row("bot_memory.write", ("pizza", "n", b"1")),
-        Row("bot_memory.write", ("pizza", "n", b"2")),
-        Row("user_memory.write", ("pizza", "p", "n", b"3")),
     ]
     await bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], rows=rows))
     async with bus.transaction() as transaction:
         found = await transaction.query(Query("timers.due", ([1, 2], due, AT, 10)))
         assert [(row["timer"], row["due_at"], row["request"]) for row in found] == [("hear", due, b"two")]
         assert (await transaction.query(Query("timers.next", ([1], AT))))[0]["due_at"] == due
-        assert await transaction.query(Query("bot_memory.get", ("pizza", "n"))) == [{"value": b"2"}]
-        assert await transaction.query(Query("user_memory.get", ("pizza", "p", "n"))) == [{"value": b"3"}]
     async with open_reads(world.url) as reads:
         assert await reads.transcript(str(session), 1, 10) == messages[1:]
         assert await reads.newest_seq(session) == 3
@@ -390,6 +525,28 @@ async def test_dead_letters_and_recorded_queries_are_kept(world: PostgresWorld) 
         assert await reads.settle(letter.id, "discarded")
         assert not await reads.settle(letter.id, "redriven")
         assert await reads.letter(letter.id) is None
+
+
+async def test_what_turns_asked_is_kept_as_long_as_the_log(world: PostgresWorld) -> None:
+    bus = await world.open()
+
+    async def ask(times: int) -> int:
+        """Handle one event, with so many questions about it; its offset."""
+        await bus.publish(to(SESSION, said(key_of(1))))
+        async with reading(bus, group="actor") as found:
+            (delivery,) = await found.until_deliveries(1)
+            recorded = [RecordedQuery(1, delivery.offset, n, Query("SELECT 1"), []) for n in range(times)]
+            advance = Advance(1, found.claims[1].position, delivery.offset + 1)
+            await bus.commit(Turns("actor", SESSION, [advance], recorded=recorded))
+        return delivery.offset
+
+    await ask(1_200)  # more than a sweep takes at once
+    await world.outlive()
+    kept = await ask(2)
+    await bus.log.retain(KEEP)
+    async with world.connection() as connection:
+        rows = await connection.fetch('SELECT "offset", index FROM turn_queries ORDER BY index')
+    assert [tuple(row) for row in rows] == [(kept, 0), (kept, 1)]
 
 
 async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
@@ -479,3 +636,13 @@ async def test_every_statement_fits_the_schema(world: PostgresWorld) -> None:
     async with world.connection() as connection:
         for name in STATEMENTS:
             await connection.prepare(sql(name))
+
+
+def test_every_statement_is_used_by_the_program() -> None:
+    folders = ("bus", "actors", "edge", "botswain")
+    files = {file for folder in folders for file in (ROOT / folder).rglob("*.py")} - {ROOT / "bus/memory.py"}
+    program = "\n".join(file.read_text("utf-8") for file in files)
+    # A name without a dot is a word that may stand anywhere; there it has to be what is asked for.
+    asked = r'(?:sql|_fetch|Query)\(\s*"{}"'
+    unused = [n for n in STATEMENTS if not re.search((f'"{re.escape(n)}"' if "." in n else asked.format(n)), program)]
+    assert not unused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -12,7 +13,7 @@ from bus.protocol import Batch, Record
 from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.topics import BASIC, DEAD, SESSION, partition_of
-from tests.simulation.crew import decoded
+from tests.simulation.crew import decoded, said, to_session
 from tests.simulation.office import Model, Office
 from tests.simulation.virtual import virtual_time
 
@@ -161,3 +162,75 @@ async def test_an_event_that_cannot_be_decoded_is_set_aside() -> None:
     await office.works(model)
     assert office.answers() == ["after"]
     assert [letter.record.data for letter in office.disk.dead.values()] == [b"?"]
+
+
+async def die_with_all_in_hand(office: Office) -> None:
+    """A process takes what there is, and is dead before it has finished any of it."""
+    bus = MemoryBus(office.disk)
+    working = asyncio.ensure_future(run_worker(bus, [Model()], clock=LoopClock()))
+    await asyncio.sleep(1)
+    bus.crash()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def unclean(office: Office) -> list[int]:
+    """What the next owner would be told of the partitions, with nothing changed by asking."""
+    async with office.bus.subscribe(SESSION, group="model") as subscription:
+        claims = (await subscription.take(1)).acquired
+        found = [claim.partition for claim in claims if not claim.clean]
+        await subscription.release(found, clean=False)
+    return found
+
+
+@virtual_time
+@pytest.mark.parametrize("drained", [True, False], ids=["stopped", "cancelled"])
+async def test_who_leaves_before_it_has_tried_what_may_be_deadly_says_so(drained: bool) -> None:
+    office, stop = Office(), Stop()
+    await office.hears("takes 5", "takes 6" if drained else "takes 60")
+    await die_with_all_in_hand(office)
+    asyncio.get_running_loop().call_later(1 if drained else 6, stop.request)
+    await run_worker(office.bus, [Model()], stopping=stop, clock=LoopClock())
+    assert office.answers() == ["takes 5"]
+    assert partition_of("a", 8) in await unclean(office)
+
+
+@virtual_time
+async def test_what_was_tried_and_lived_through_is_clean_again() -> None:
+    office = Office()
+    await office.hears("takes 5")
+    await die_with_all_in_hand(office)
+    later = LoopClock().now() + timedelta(days=1)
+    await office.bus.publish(to_session(said("a", "newer", 2, at=later, reply_to=BASIC)))
+    await office.works(Model())
+    assert partition_of("a", 8) not in await unclean(office)
+
+
+@virtual_time
+async def test_a_partition_given_back_with_suspects_in_it_is_not_clean() -> None:
+    office, stop = Office(), Stop()
+    wanted = next(key for n in range(100) if partition_of(key := f"k{n}", 8) == 7)
+    await office.hears("takes 5", "takes 6", key=wanted)
+    await die_with_all_in_hand(office)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(office.bus, [Model()], stopping=stop, clock=LoopClock()))
+        await asyncio.sleep(1)
+        async with MemoryBus(office.disk).subscribe(SESSION, group="model") as subscription:
+            claims = {claim.partition: claim for claim in (await subscription.take(1)).acquired}
+            while 7 not in claims:
+                claims |= {claim.partition: claim for claim in (await subscription.take(1)).acquired}
+        stop.request()
+    assert office.answers() == ["takes 5"]
+    assert not claims[7].clean
+
+
+@virtual_time
+async def test_a_suspect_is_counted_though_something_newer_was_begun_before_it() -> None:
+    office = Office()
+    other = next(key for n in range(100) if partition_of(key := f"k{n}", 8) == partition_of("a", 8))
+    await office.hears("takes 5", "behind")
+    await die_with_all_in_hand(office)
+    later = LoopClock().now() + timedelta(days=1)
+    await office.bus.publish(to_session(said(other, "newer", 1, at=later, reply_to=BASIC)))
+    await office.works(Model())
+    assert sorted(office.disk.attempts.values()) == [1, 1]

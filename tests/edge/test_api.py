@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import jsonschema
@@ -13,8 +15,11 @@ from pydantic import SecretStr
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from bus.protocol import Outgoing
 from bus.stopping import Stop
 from edge.settings import EdgeSettings
+from schemas.conversation import Message, MessageReady
+from schemas.topics import CHANNEL_WEB
 from tests.support.web_edge import World, world
 
 OPERATOR = {"Authorization": "Bearer secret of the operator"}
@@ -108,6 +113,23 @@ async def test_events_stream_and_resume(postgres_url: str) -> None:
         async with asyncio.timeout(10):
             resumed = await stream(2, **{"Last-Event-ID": "1"})
         assert resumed == [("2", "ahoy"), ("3", "You said ahoy")]
+
+
+async def test_a_stream_ends_when_something_is_announced_that_the_transcript_does_not_have(postgres_url: str) -> None:
+    async with world(postgres_url) as here:
+        path, token, _ = await new(here)
+        hub = here.app._chat.hub
+        session = str(UUID(path.rpartition("/")[2]))
+        entry = Message(seq=9, id=uuid4(), role="bot", text="from nowhere", at=datetime.now(UTC))
+        texts = []
+        async with asyncio.timeout(5), here.http.stream("GET", f"{path}/events", headers=token) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("retry:"):
+                    event = hub.make(MessageReady, session, "shop", message=entry)
+                    await here.bus.publish([Outgoing(CHANNEL_WEB, event, hub.slot)])
+                elif line.startswith("data: "):
+                    texts.append(json.loads(line[6:])["text"])
+        assert "from nowhere" not in texts
 
 
 async def test_a_stopping_server_ends_its_streams_and_waits(postgres_url: str) -> None:

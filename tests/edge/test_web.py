@@ -8,17 +8,21 @@ import socket
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from msgspec.structs import replace
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.session.decide import REMEMBERED_MESSAGES
+from bus.protocol import Outgoing
 from edge.settings import EdgeSettings
-from schemas.conversation import MessageReceived, PersonTyping
+from schemas.conversation import Message, MessageReady, MessageReceived, PersonTyping
 from schemas.package import digest_of
-from tests.support.web_edge import KEY, SHOP, Client, world
+from schemas.topics import CHANNEL_WEB
+from tests.support.web_edge import KEY, SHOP, Client, World, world
 
 UNLIMITED = EdgeSettings(messages_per_s=0, address_messages_per_s=0)
 
@@ -166,6 +170,45 @@ async def test_a_gap_is_filled_from_the_transcript(postgres_url: str) -> None:
         # The acknowledgement that was lost comes when the client asks again.
         await client.say("m1", "whatever")
         assert await client.frame() == {"type": "ack", "id": "m1", "seq": 2}
+
+
+def announced(here: World, session: str, seq: int) -> list[Outgoing]:
+    """An entry that the transcript does not have."""
+    entry = Message(seq=seq, id=uuid4(), role="bot", text="from nowhere", at=datetime.now(UTC))
+    event = here.app._chat.hub.make(MessageReady, session, "shop", message=entry)
+    return [Outgoing(CHANNEL_WEB, event, here.app._chat.hub.slot)]
+
+
+async def test_what_is_announced_and_not_in_the_transcript_does_not_count_as_sent(postgres_url: str) -> None:
+    """As after a failover that lost the newest commits: the numbers are given out again, for something else."""
+    async with world(postgres_url) as here:
+        async with here.client() as client:
+            welcome = await opened(client)
+            await here.bus.publish(announced(here, welcome["session"], 4))
+            assert await closed(client) == 1013
+        async with here.client(query=f"?token={welcome['token']}&after=1") as again:
+            await again.until("welcome")
+            await again.say("m1", "ahoy")
+            assert await again.frame() == {"type": "ack", "id": "m1", "seq": 2}
+            assert (await again.frame())["seq"] == 3
+
+
+async def test_what_was_deleted_from_the_transcript_holds_nobody_up(postgres_url: str) -> None:
+    async with world(postgres_url) as here, here.client() as client:
+        welcome = await opened(client)
+        await client.say("m1", "say one two three")
+        await client.until("ack")
+        connection = await asyncpg.connect(postgres_url)
+        for deleted, left in (([1, 3], [2, 4, 5]), ([5], [2, 4]), ([2, 4], [])):
+            await connection.execute("DELETE FROM messages WHERE seq = ANY ($1::bigint[])", deleted)
+            async with here.client(query=f"?token={welcome['token']}") as again:
+                await again.until("welcome")
+                assert [frame["seq"] for frame in await again.frames(len(left))] == left
+        await connection.close()
+        async with here.client(query=f"?token={welcome['token']}") as again:
+            await again.until("welcome")
+            await again.say("m2", "ahoy")
+            assert [(frame["type"], frame["seq"]) for frame in await again.frames(2)] == [("ack", 6), ("message", 7)]
 
 
 async def test_typing_and_words_that_stream(postgres_url: str) -> None:

@@ -15,8 +15,9 @@ from unittest.mock import patch
 import asyncpg
 
 from bus.memory import MemoryBus
+from bus.postgres import PostgresBus
 from bus.postgres import bus as postgres_bus
-from bus.protocol import Outgoing
+from bus.protocol import Bus, Outgoing
 
 # Appends do not wait for each other: each takes its offsets when it inserts, and commits when it likes.
 _OFFSET_AT_INSERT = """
@@ -62,15 +63,15 @@ async def wake_up_by_notify_alone(_url: str) -> AsyncIterator[None]:
 
 
 @contextmanager
-def acknowledged_before_durable() -> Iterator[None]:
+def acknowledged_before_durable(kind: type[MemoryBus] | type[PostgresBus]) -> Iterator[None]:
     """``publish`` returns at once; what was published is kept a little later, if nothing comes in between."""
-    publish = MemoryBus.publish
+    publish: Any = kind.publish
     later: set[asyncio.Future[None]] = set()
 
-    async def hasty(self: MemoryBus, outgoing: Sequence[Outgoing]) -> None:
+    async def hasty(self: Bus, outgoing: Sequence[Outgoing]) -> None:
         keeping = asyncio.ensure_future(publish(self, outgoing))
         later.add(keeping)
         keeping.add_done_callback(later.discard)
 
-    with patch.object(MemoryBus, "publish", hasty):
+    with patch.object(kind, "publish", hasty):
         yield

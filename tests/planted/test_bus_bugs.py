@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bus.memory import MemoryBus
+from bus.postgres import PostgresBus
 from tests.bus import conformance
 from tests.bus import test_postgres as on_postgresql
 from tests.crash import test_every_await as every_await
@@ -37,11 +39,16 @@ async def test_planted_bug_is_noticed(
             await proof(world)
 
 
+def test_acknowledging_before_it_is_durable_is_noticed_on_postgresql(postgres_url: str) -> None:
+    with bugs.acknowledged_before_durable(PostgresBus):
+        assert on_postgresql.there_after_the_process_died(postgres_url) < 2
+
+
 def test_acknowledging_before_it_is_durable_is_noticed() -> None:
     """Some crash loses what the client was told is there: it waits for ever, or what is left is not the same."""
     points, calm = every_await.in_memory(None)
     noticed = 0
-    with bugs.acknowledged_before_durable():
+    with bugs.acknowledged_before_durable(MemoryBus):
         for point in range(0, points, 3):
             try:
                 noticed += every_await.in_memory(point)[1] != calm

@@ -9,6 +9,10 @@ from pathlib import Path
 
 __all__ = ["BreakingLine", "breaking_line"]
 
+# ErrorResponse of the protocol between server and client: PostgreSQL's manual, section "Message Formats".
+_FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0"
+_LAST_WORDS = b"E" + (4 + len(_FIELDS)).to_bytes(4) + _FIELDS
+
 
 class BreakingLine:
     """
@@ -24,6 +28,7 @@ class BreakingLine:
         self._marker: bytes | None = None
         self._durable = False
         self._down = False
+        self._dying: bytes | None = None
         self._ends: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
@@ -36,6 +41,16 @@ class BreakingLine:
             yield
         finally:
             self._down = False
+
+    @asynccontextmanager
+    async def last_words(self, marker: str) -> AsyncIterator[None]:
+        """
+        To what has *marker* in it the server answers, and in the same breath it says that it ends: as one whose
+        postmaster was killed. That the connection is closed is not seen before this is left.
+        """
+        self._dying = marker.encode()
+        yield
+        assert self._dying is None, "nobody sent the marker"
 
     @asynccontextmanager
     async def armed(self, marker: str, *, durable: bool) -> AsyncIterator[None]:
@@ -61,7 +76,7 @@ class BreakingLine:
         there_writer: asyncio.StreamWriter,
     ) -> None:
         """Carry bytes between a client and a server, both connected."""
-        doomed = asyncio.Event()
+        doomed, dying = asyncio.Event(), asyncio.Event()
 
         async def ask() -> None:
             tail = b""
@@ -73,6 +88,9 @@ class BreakingLine:
                     if not self._durable:
                         return
                     doomed.set()
+                if self._dying is not None and self._dying in seen:
+                    self._dying = None
+                    dying.set()
                 tail = seen[-200:]
                 there_writer.write(data)
                 await there_writer.drain()
@@ -81,6 +99,9 @@ class BreakingLine:
             while data := await there_reader.read(1 << 16):
                 if doomed.is_set():
                     return
+                if dying.is_set():
+                    writer.write(data + _LAST_WORDS)
+                    await asyncio.Event().wait()
                 writer.write(data)
                 await writer.drain()
 

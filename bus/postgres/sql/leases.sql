@@ -27,7 +27,8 @@ INSERT INTO subscribers (id, member, grp, topic) OVERRIDING SYSTEM VALUE
 SELECT * FROM unnest($1::int[], $2::int[], $3::text[], $4::smallint[]) ON CONFLICT (id) DO NOTHING
 
 -- name: subscribers.leave
-WITH freed AS (UPDATE leases SET owner = NULL, clean = true WHERE owner = $1::int)
+-- Of what it owned, only the partitions $2 are clean.
+WITH freed AS (UPDATE leases SET owner = NULL, clean = partition = ANY ($2::int[]) WHERE owner = $1::int)
 DELETE FROM subscribers WHERE id = $1::int
 
 -- name: subscribers.living
@@ -41,7 +42,3 @@ SELECT taken_partition, was_clean FROM leases_take($1::int, $2::text, $3::smalli
 
 -- name: leases.release
 UPDATE leases SET owner = NULL, clean = $3::boolean WHERE owner = $1::int AND partition = ANY ($2::int[])
-
--- name: leases.waiting
--- Every (group, topic) that has positions, for an overview.
-SELECT DISTINCT grp, topic FROM leases ORDER BY grp, topic

@@ -46,6 +46,22 @@ SELECT substr(c.relname, 5)::int AS day
 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'log'::regclass ORDER BY day
 
+-- name: turn_queries.sweep
+-- What turns asked about events before the offset $1, some of it. Those who turn are the groups that have leases: with
+-- their names each place is found by the primary key, which a walk over the whole table would not be.
+WITH old AS MATERIALIZED (
+    SELECT q.actor, q.topic, q.partition, q."offset", q.index
+    FROM leases AS l
+    CROSS JOIN LATERAL (
+        SELECT x.actor, x.topic, x.partition, x."offset", x.index FROM turn_queries AS x
+        WHERE x.actor = l.grp AND x.topic = l.topic AND x.partition = l.partition AND x."offset" < $1::bigint
+        ORDER BY x."offset" LIMIT 500
+    ) AS q
+)
+DELETE FROM turn_queries AS q USING old
+WHERE q.actor = old.actor AND q.topic = old.topic AND q.partition = old.partition
+  AND q."offset" = old."offset" AND q.index = old.index
+
 -- name: topics.declare
 -- The number of partitions is fixed when a topic is first made.
 WITH lock AS MATERIALIZED (SELECT pg_advisory_xact_lock(1651471204, 1)),

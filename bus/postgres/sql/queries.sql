@@ -6,10 +6,6 @@ SELECT value FROM bot_memory WHERE bot = $1::text AND name = $2::text AND value 
 -- name: user_memory.get
 SELECT value FROM user_memory WHERE bot = $1::text AND person = $2::text AND name = $3::text AND value IS NOT NULL
 
--- name: timers.get
-SELECT due_at, request FROM timers
-WHERE partition = $1::int AND key = $2::text AND reply_to = $3::text AND timer = $4::text AND due_at < 'infinity'
-
 -- name: timers.due
 -- Of some partitions: what is due at $2 and not before $3 (the caller's memory of what it has seen fired, to spare a
 -- walk over dead rows), oldest first.

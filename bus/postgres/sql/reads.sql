@@ -17,9 +17,6 @@ LEFT JOIN LATERAL (
 ) AS m ON true
 ORDER BY c.opened_at DESC, c.id DESC
 
--- name: conversation
-SELECT id, bot, channel, person, opened_at FROM conversations WHERE id = $1::uuid
-
 -- name: bots
 SELECT name, version, published_at FROM bots WHERE name > $1::text ORDER BY name LIMIT $2
 

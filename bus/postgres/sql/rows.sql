@@ -31,22 +31,6 @@ FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6
 ORDER BY w.partition, w.key, w.reply_to, w.timer, w.n DESC
 ON CONFLICT (partition, key, reply_to, timer) DO UPDATE SET due_at = excluded.due_at, request = excluded.request
 
--- name: bot_memory.write
--- bot, name, value (JSON bytes, null: forget it)
-INSERT INTO bot_memory (bot, name, value)
-SELECT DISTINCT ON (w.bot, w.name) w.bot, w.name, w.value
-FROM unnest($1::text[], $2::text[], $3::bytea[]) WITH ORDINALITY AS w (bot, name, value, n)
-ORDER BY w.bot, w.name, w.n DESC
-ON CONFLICT (bot, name) DO UPDATE SET value = excluded.value
-
--- name: user_memory.write
--- bot, person, name, value (JSON bytes, null: forget it)
-INSERT INTO user_memory (bot, person, name, value)
-SELECT DISTINCT ON (w.bot, w.person, w.name) w.bot, w.person, w.name, w.value
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY AS w (bot, person, name, value, n)
-ORDER BY w.bot, w.person, w.name, w.n DESC
-ON CONFLICT (bot, person, name) DO UPDATE SET value = excluded.value
-
 -- name: dead_letters.insert
 INSERT INTO dead_letters (id, grp, topic, partition, "offset", key, type, data, reason, traceback, at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::bytea[],
