@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from schemas.conversation import Message, MessageDelta
 from schemas.envelope import Event
@@ -30,8 +31,7 @@ __all__ = [
 MAX_CLIENT_ID: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class ClientMessage:
+class ClientMessage(Struct, frozen=True):
     """A person said something; the same *id* twice is one message."""
 
     id: str

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from actors.basic import values
 from actors.basic.values import ErrorValue
 from schemas.conversation import Person
@@ -32,8 +34,7 @@ class Op:
     TAIL: Final = 6  # name, arguments, (line, column)
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """What made the run begin; it stays the same all its life."""
 
     script: str

@@ -19,6 +19,8 @@ from types import TracebackType
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import Struct
+
 from actors.basic import values
 from actors.basic.emit import FILE_PREFIX
 from actors.basic.errors import CODES, BasicError, BudgetSpent, Spot
@@ -78,8 +80,7 @@ class RunEnded(BaseException):
     """EXIT, END or STOP in a procedure. No error: neither ON ERROR nor TRY sees it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """
     A keyword suspends the run.
 
