@@ -25,7 +25,7 @@ from uuid import uuid4
 import pytest
 
 from bus import codec
-from bus.errors import BusUnavailable, PartitionLost, QueryFailed, TooLarge, UnknownTopic
+from bus.errors import BusUnavailable, PartitionLost, QueryFailed, StateConflict, TooLarge, UnknownTopic
 from bus.protocol import (
     Advance,
     Batch,
@@ -492,6 +492,35 @@ class BusConformance:
         assert await other.load("actor", ["k"]) == {}
         await bus.commit(Turns("actor", SESSION, states=[StateWrite("k", 1, b"again")]))
         assert await other.load("actor", ["k"]) == {"k": Stored(1, b"again")}
+
+    async def test_states_of_others_are_written_with_it(self, world: World) -> None:
+        bus = await world.open()
+        partition = partition_of("a", 8)
+        turns = Turns("actor", SESSION, [Advance(partition, 0, 1)], [StateWrite("a", 1, b"mine")])
+        turns.others = {
+            "one": [StateWrite("a", 1, b"one")],
+            "two": [StateWrite("a", 1, b"two"), StateWrite("b", 1, b"b")],
+        }
+        await bus.commit(turns)
+        assert await bus.load("actor", ["a"]) == {"a": Stored(1, b"mine")}
+        assert await bus.load("one", ["a"]) == {"a": Stored(1, b"one")}
+        assert await bus.load("two", ["a", "b"]) == {"a": Stored(1, b"two"), "b": Stored(1, b"b")}
+
+    @pytest.mark.parametrize("value", [b"newer", None])
+    async def test_a_state_that_has_moved_on_is_not_written_over(self, world: World, value: bytes | None) -> None:
+        bus, other = await world.open(), await world.open()
+        partition = partition_of("a", 8)
+        await other.commit(Turns("other", SESSION, states=[StateWrite("a", 1, b"old")]))
+        await other.commit(Turns("other", SESSION, states=[StateWrite("a", 2, b"new")]))
+        turns = Turns("actor", SESSION, [Advance(partition, 0, 1)], outgoing=to(SCHEDULE, said("a", 1)))
+        turns.others = {"other": [StateWrite("a", 2, value)]}
+        with pytest.raises(StateConflict):
+            await bus.commit(turns)
+        assert await bus.load("other", ["a"]) == {"a": Stored(2, b"new")}
+        turns.others = {"other": [StateWrite("a", 3, value)]}
+        await bus.commit(turns)  # nothing was changed: the position is where it was
+        assert await bus.load("other", ["a"]) == ({} if value is None else {"a": Stored(3, value)})
+        assert len(await everything(bus, SCHEDULE, 1)) == 1
 
     async def test_who_lost_a_partition_changes_nothing(self, world: World) -> None:
         bus, other = await world.open(), await world.open()
