@@ -23,6 +23,7 @@ class BotFacts:
         debounce: with that policy, how long a silence ends what the person has to say (``debounce-secs``, 1.5).
         idle: after how long without a word the conversation is closed (``idle-timeout-secs``; None: never).
         reset_words: messages that begin the conversation anew, folded (``reset-words``, separated by ``;``).
+        locale: BCP 47 tag of the bot's language, for people whose channel does not tell theirs (``locale``, en).
     """
 
     has_start: bool = False
@@ -31,6 +32,7 @@ class BotFacts:
     idle: timedelta | None = None
     reset_words: frozenset[str] = frozenset()
     apology: str = ""
+    locale: str = "en"
     readable: bool = True
 
 
@@ -59,6 +61,7 @@ def facts_of(package: BotPackage) -> BotFacts:
         idle=idle or None,
         reset_words=frozenset(word for raw in package.setting("reset-words").split(";") if (word := texts.folded(raw))),
         apology=package.setting("apology").strip(),
+        locale=package.setting("locale").strip() or "en",
     )
 
 

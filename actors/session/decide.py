@@ -246,7 +246,7 @@ class _Conversation:
             self.turn.note("bot_unreadable", version=self.turn.event.bot_version)
             self._apologise()
             return
-        self._say("bot", texts.text("nothing_to_answer_with", self.state.person.locale))
+        self._say("bot", texts.text("nothing_to_answer_with", self._locale))
 
     # --- runs -------------------------------------------------------------------------------------------------------
 
@@ -286,7 +286,7 @@ class _Conversation:
             self._run_is_over()
         else:
             if outcome.code == "E_TIMEOUT":  # nobody's mistake
-                self._say("bot", texts.text("waited_too_long", state.person.locale))
+                self._say("bot", texts.text("waited_too_long", self._locale))
                 state.started = False
             else:
                 # The message may quote what somebody said: it stays with the event.
@@ -424,8 +424,14 @@ class _Conversation:
             client_id=client_id,
         )
 
+    @property
+    def _locale(self) -> str:
+        """The person's language; the bot's where the channel does not say."""
+        locale = self.state.person.locale
+        return self.facts.locale if locale in ("", "und") else locale
+
     def _apologise(self) -> None:
-        self._say("bot", self.facts.apology or texts.text("apology", self.state.person.locale))
+        self._say("bot", self.facts.apology or texts.text("apology", self._locale))
 
     # --- time -------------------------------------------------------------------------------------------------------
 

@@ -253,6 +253,14 @@ def test_without_a_model_the_responder_says_so(locale: str, beginning: str) -> N
     assert c.shown()[0].startswith(beginning)
 
 
+def test_where_the_channel_tells_no_language_the_bots_own_counts() -> None:
+    for locale, beginning in (("und", "Este bot ainda"), ("en", "This bot")):
+        c = Conversation(scripts={}, locale=locale, config={"locale": "pt-BR"})
+        c.open()
+        c.says("hello")
+        assert c.shown()[0].startswith(beginning)
+
+
 def test_offers_travel_with_the_last_message_of_the_turn_and_menus_go_with_the_answer() -> None:
     c = Conversation()
     c.open()
