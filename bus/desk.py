@@ -30,6 +30,10 @@ class Listener(Protocol):
 
     def committed(self, turns: Turns) -> None: ...
 
+    def passed(self, event: Event | Undecodable) -> None:
+        """*event* was decided before it came, perhaps by a process that took a partition for its own that is ours."""
+        ...
+
 
 class Desk:
     """
@@ -63,11 +67,15 @@ class Desk:
 
     async def load(self, partitions: dict[str, int]) -> None:
         """The states of {key: partition} that are not here yet; with their partition they are forgotten."""
-        missing = {key: partition for key, partition in partitions.items() if self.states.get(key) is None}
+        missing = {key: partition for key, partition in partitions.items() if self._must_be_read(self.states.get(key))}
         if missing:
             stored = await self._bus.load(self.name, missing)
             for key, partition in missing.items():
                 self.states.put(key, self.codec.decode(partition, stored.get(key)))
+
+    @staticmethod
+    def _must_be_read(kept: Kept | None) -> bool:
+        return kept is None or kept.unreadable is not None  # somebody may have mended it meanwhile
 
     async def stored(self, key: str, partition: int) -> Kept:
         """The state of *key* as it is in the database now."""
