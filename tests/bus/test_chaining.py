@@ -288,6 +288,15 @@ class Forgetful:
 
 
 @virtual_time
+async def test_versions_of_a_state_go_on_after_it_was_forgotten() -> None:
+    disk = Disk()
+    for number, text in enumerate(("one", "forget", "two"), 1):
+        await talk(MemoryBus(disk), Host(), Forgetful(), say=text, number=number)
+    assert [line.split(" ", 1)[1] for line in shown(disk, "a")][-2:] == ["1 two", "2 two"]
+    assert disk.states[BASIC, "a"].version == 3
+
+
+@virtual_time
 async def test_a_state_that_was_not_there_must_still_not_be_there() -> None:
     disk = Disk()
 
