@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Collection, Generator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +13,11 @@ import pytest
 from actors.schedule import ScheduleActor
 from bus.actor import Decider, Turn
 from bus.clock import LoopClock
+from bus.errors import BusUnavailable
 from bus.memory import Disk, MemoryBus, Tables
-from bus.protocol import Query, Rows, StateWrite, Stored, Turns
+from bus.protocol import Query, Rows, StateWrite, Stored, Subscription, Turns
 from bus.stopping import Stop
-from bus.worker import run_worker
+from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven
 from schemas.envelope import Event
 from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
@@ -25,6 +27,7 @@ from tests.simulation.crew import (
     Echoed,
     Host,
     Hosted,
+    Killer,
     deaths_until_it_lives,
     decoded,
     said,
@@ -332,3 +335,48 @@ async def test_a_state_that_was_mended_is_read_again() -> None:
         stop.request()
     assert shown(disk, "a")[-2:] == ["6 3 two", "7 4 two"]
     assert not disk.dead
+
+
+@virtual_time
+async def test_nothing_is_decided_at_a_desk_whose_partitions_have_passed_on() -> None:
+    disk = Disk()
+    stop, left = Stop(), asyncio.Event()
+
+    class Leaving(MemoryBus):
+        """Stops before its first turn, which comes after Echo's partitions have passed on."""
+
+        @asynccontextmanager
+        async def subscribe(self, topic: str, **options: Any) -> AsyncIterator[Subscription]:
+            async with super().subscribe(topic, **options) as subscription:
+                yield subscription
+            if topic == BASIC:
+                left.set()
+                await asyncio.sleep(1)
+
+        async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
+            stop.request()
+            await left.wait()
+            return await super().load(actor, keys)
+
+    bus = Leaving(disk)
+    await bus.publish(to_session(said("a", "one", 1)))
+    await run_worker(bus, [Host(), Echo()], stopping=stop, options=Options(lanes=1))
+    assert decided(disk, BASIC) == [False]
+
+
+@virtual_time
+async def test_who_stops_before_it_has_tried_what_may_kill_says_so() -> None:
+    disk = Disk()
+    stop = Stop()
+
+    class Away(MemoryBus):
+        async def commit(self, turns: Turns) -> None:
+            stop.request()
+            raise BusUnavailable("away")
+
+    await MemoryBus(disk).publish(to_session(said("a", "kill", 1)))
+    dying = MemoryBus(disk)
+    with pytest.raises(BaseExceptionGroup):
+        await run_worker(dying, [Killer(dying)])
+    await run_worker(Away(disk), [Host()], stopping=stop)
+    assert disk.group(SESSION, SESSION).clean[partition_of("a", disk.topics[SESSION].partitions)] is False
