@@ -66,7 +66,7 @@ class Desk:
         return self.is_inbox and not isinstance(event, Undecodable) and event.decided
 
     async def load(self, partitions: dict[str, int]) -> None:
-        """The states of {key: partition} that are not here yet; with their partition they are forgotten."""
+        """The states of {key: partition} that are not here yet, or not readable; with their partition they are forgotten."""
         missing = {key: partition for key, partition in partitions.items() if self._must_be_read(self.states.get(key))}
         if missing:
             stored = await self._bus.load(self.name, missing)
