@@ -186,8 +186,8 @@ class DeciderRunner:
     def _is_suspect(self, delivery: Delivery) -> bool:
         """
         May the owner before us have died of this event? It was in the last batch that owner took, so it is among the
-        first *batch* ones, and older than our takeover. What was decided before it came does not count: nobody dies of it,
-        and any number of it may lie ahead, since positions wait there.
+        first *batch* ones, and older than our takeover. What was decided before it came does not count: nobody dies of
+        it, and any number of it may lie ahead, since positions wait there.
         """
         left, since = self._suspects.get(delivery.partition, (0, None))
         if since is None:

@@ -66,16 +66,16 @@ class Desk:
         return self.is_inbox and not isinstance(event, Undecodable) and event.decided
 
     async def load(self, partitions: dict[str, int]) -> None:
-        """The states of {key: partition} that are not here yet, or not readable; with their partition they are forgotten."""
-        missing = {key: partition for key, partition in partitions.items() if self._must_be_read(self.states.get(key))}
+        """The states of {key: partition} that are not here or not readable; with their partition they are forgotten."""
+        missing = {key: partition for key, partition in partitions.items() if not self._has(key)}
         if missing:
             stored = await self._bus.load(self.name, missing)
             for key, partition in missing.items():
                 self.states.put(key, self.codec.decode(partition, stored.get(key)))
 
-    @staticmethod
-    def _must_be_read(kept: Kept | None) -> bool:
-        return kept is None or kept.unreadable is not None  # somebody may have mended it meanwhile
+    def _has(self, key: str) -> bool:
+        kept = self.states.get(key)
+        return kept is not None and kept.unreadable is None  # what is not readable may have been mended since
 
     async def stored(self, key: str, partition: int) -> Kept:
         """The state of *key* as it is in the database now."""
