@@ -170,7 +170,6 @@ class CarefulPass:
         """
         letter = set_aside(self._desk.name, delivery, error, self._around.clock, event)
         self._bury(letter)
-        self._work.unreadable.append(event.key)
         if not isinstance(event, TurnFailed):
             turn = Turn(self._desk.name, delivery.partition, delivery.offset, event)
             self._tell_others(turn, event.id, event.type, letter.id, letter.reason)

@@ -68,9 +68,8 @@ class DeciderRunner:
                                     await self._own(subscription, batch)
                             await self._handle(subscription, batch.deliveries)
                             backoff.reset()
-                        with suppress(BusUnavailable):  # then it is left as it is: not clean
-                            await self._pass(list(self._passed))
-                            await self._release(subscription, list(self._suspects), self._suspects)
+                        async with self.desk.mine():
+                            await self._leave(subscription, list(self.positions))
                 except BusUnavailable as error:
                     around.retried(self.desk.name, error)
                     await around.pause(backoff)
@@ -119,6 +118,15 @@ class DeciderRunner:
         self._forget(partitions)
         await self._around.insist(self.desk.name, lambda: self._release(subscription, partitions, suspect))
 
+    async def _leave(self, subscription: Subscription, partitions: Collection[int]) -> None:
+        """Nothing more is decided of these, by nobody of this process; they pass on when the subscription ends."""
+        suspect = [partition for partition in partitions if partition in self._suspects]
+        with suppress(BusUnavailable):
+            await self._pass(partitions)
+        self._forget(partitions)
+        with suppress(BusUnavailable):  # the subscription remembers what it was told
+            await self._release(subscription, suspect, suspect)
+
     async def _release(self, subscription: Subscription, partitions: Collection[int], suspect: Collection[int]) -> None:
         """Who gets the *suspect* ones next must still count: the event that an owner died of may be ahead in them."""
         for clean in (True, False):
@@ -154,6 +162,10 @@ class DeciderRunner:
     # --- Batches and what can befall them -----------------------------------------------------------------------------
 
     async def _handle(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        if self.desk.listener is not None:
+            for delivery in deliveries:
+                if self.desk.passes(delivery.event):
+                    self.desk.listener.passed(delivery.event)
         if self._suspects:
             async with self.desk.mine():
                 ordinary: list[Delivery] = []
@@ -165,8 +177,7 @@ class DeciderRunner:
                 await self._settle(subscription, ordinary)
         elif all(self.desk.passes(delivery.event) for delivery in deliveries):
             # Nothing is left to do with them, and their positions can wait for company.
-            ends = {delivery.partition: delivery.offset + 1 for delivery in deliveries}
-            self._passed.update({partition: end for partition, end in ends.items() if partition in self.positions})
+            self._passed.update({d.partition: d.offset + 1 for d in deliveries if self._is_ours(d)})
             self._passed_count += len(deliveries)
         else:
             async with self.desk.mine():
@@ -175,13 +186,16 @@ class DeciderRunner:
     def _is_suspect(self, delivery: Delivery) -> bool:
         """
         May the owner before us have died of this event? It was in the last batch that owner took, so it is among the
-        first *batch* ones, and older than our takeover.
+        first *batch* ones, and older than our takeover. What was decided before it came does not count: nobody dies of
+        it, and any number of it may lie ahead, since positions wait there.
         """
         left, since = self._suspects.get(delivery.partition, (0, None))
         if since is None:
             return False
         if left == 0 or (not isinstance(delivery.event, Undecodable) and delivery.event.at > since):
             del self._suspects[delivery.partition]
+            return False
+        if self.desk.passes(delivery.event):
             return False
         self._suspects[delivery.partition] = (left - 1, since)
         return True
@@ -231,7 +245,7 @@ class DeciderRunner:
                 await around.pause(backoff)
                 if around.stop.requested:
                     # Nothing after these may be decided before them.
-                    self._forget({delivery.partition for delivery in deliveries})
+                    await self._leave(subscription, {delivery.partition for delivery in deliveries})
             except SchemaMismatch:
                 raise
             except BusError as error:
@@ -314,7 +328,7 @@ class DeciderRunner:
                 log.warning(what, actor=turn.actor, bot=turn.event.bot, key=turn.event.key, **facts)
                 observer.noted(what)
         if around.options.log_turns:
-            decided = [(self.desk.name, delivery.event) for delivery in deliveries]
+            decided = [(self.desk.name, d.event) for d in deliveries if not self.desk.passes(d.event)]
             decided += [(out.topic, out.event) for out in turns.outgoing if out.event.decided]
             for actor, event in decided:
                 if not isinstance(event, Undecodable):

@@ -30,6 +30,10 @@ class Listener(Protocol):
 
     def committed(self, turns: Turns) -> None: ...
 
+    def passed(self, event: Event | Undecodable) -> None:
+        """*event* was decided before it came, perhaps by a process that took a partition for its own that is ours."""
+        ...
+
 
 class Desk:
     """
@@ -62,12 +66,16 @@ class Desk:
         return self.is_inbox and not isinstance(event, Undecodable) and event.decided
 
     async def load(self, partitions: dict[str, int]) -> None:
-        """The states of {key: partition} that are not here yet; with their partition they are forgotten."""
-        missing = {key: partition for key, partition in partitions.items() if self.states.get(key) is None}
+        """The states of {key: partition} that are not here or not readable; with their partition they are forgotten."""
+        missing = {key: partition for key, partition in partitions.items() if not self._has(key)}
         if missing:
             stored = await self._bus.load(self.name, missing)
             for key, partition in missing.items():
                 self.states.put(key, self.codec.decode(partition, stored.get(key)))
+
+    def _has(self, key: str) -> bool:
+        kept = self.states.get(key)
+        return kept is not None and kept.unreadable is None  # what is not readable may have been mended since
 
     async def stored(self, key: str, partition: int) -> Kept:
         """The state of *key* as it is in the database now."""

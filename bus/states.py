@@ -113,12 +113,14 @@ class Kept:
 
     def encode(self) -> bytes | None:
         """
-        The stored form, None to store nothing. A key without a state is still stored while it must know repeats.
+        The stored form, None to store nothing. A key without a state is still stored while it must know repeats; and
+        where there was a state, since versions must go on: were they to begin anew, whoever has an old one in hand
+        could write on top of another's, or sweep it away.
 
         Raises as ``schemas.envelope.to_json``.
         """
         state = self.state
-        if state is None and not self.seen and not self.sent and self.parked is None:
+        if state is None and not self.seen and not self.sent and self.parked is None and not self.version:
             return None
         return b'{"seen":%b,"sent":%b,"parked":%b,"state":%b}' % (
             to_json(self.seen),

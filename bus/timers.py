@@ -18,8 +18,9 @@ import structlog
 from bus import codec
 from bus.actor import derived_id
 from bus.errors import BusUnavailable
-from bus.protocol import Outgoing, Query, Record, Rows, Turns
+from bus.protocol import Outgoing, Query, Record, Rows, Turns, Undecodable
 from bus.surroundings import Surroundings
+from schemas.envelope import Event
 from schemas.schedule import TimerDue, TimerRequested
 from schemas.topics import SCHEDULE
 
@@ -67,10 +68,18 @@ class TimerService:
                 partition, key, reply_to, timer, due_at, _ = row.values
                 self._said.pop((partition, key, reply_to, timer), None)
                 if due_at is not None:
-                    self._seen_to = min(self._seen_to, due_at)
-                    if due_at < self._next:
-                        self._next = due_at
-                        self._wake.set()
+                    self._expect(due_at)
+
+    def passed(self, event: Event | Undecodable) -> None:
+        """It was decided elsewhere: mostly here, but perhaps by a process that has not asked for what is ours now."""
+        if isinstance(event, TimerRequested):
+            self._expect(event.due_at)
+
+    def _expect(self, due_at: datetime) -> None:
+        self._seen_to = min(self._seen_to, due_at)
+        if due_at < self._next:
+            self._next = due_at
+            self._wake.set()
 
     async def run(self) -> None:
         """Until a stop is requested."""

@@ -22,7 +22,6 @@ class Work:
         stack: what ends with the batch. The database transaction is opened by the first query in it, if there is one.
         touched: the states that were decided on.
         borrowed: desks of other actors that work for this batch until its end.
-        unreadable: keys whose state could not be read.
         decided: events that were decided, by actor.
     """
 
@@ -31,7 +30,6 @@ class Work:
     stack: AsyncExitStack
     touched: dict[Kept, tuple[Desk, str]] = field(default_factory=dict)
     borrowed: dict[Desk, None] = field(default_factory=dict)
-    unreadable: list[str] = field(default_factory=list)
     transaction: Transaction | None = None
     notes: list[Turn] = field(default_factory=list)
     decided: Counter[str] = field(default_factory=Counter)
@@ -52,12 +50,12 @@ class Work:
         for kept, (desk, key) in self.touched.items():
             if not kept.dirty:
                 kept.keep()
-            if kept.value is not None or kept.version:
-                write = StateWrite(key, kept.version + 1, kept.value)
-                if desk is self.desk:
-                    self.turns.states.append(write)
-                else:
-                    self.turns.others.setdefault(desk.name, []).append(write)
+            # One that is not there and is not to be is written, too: so it is certain that it still is not there.
+            write = StateWrite(key, kept.version + 1, kept.value)
+            if desk is self.desk:
+                self.turns.states.append(write)
+            else:
+                self.turns.others.setdefault(desk.name, []).append(write)
 
     def committed(self) -> None:
         """All of it is durable."""
@@ -65,8 +63,6 @@ class Work:
             size = kept.size
             kept.committed()
             desk.states.put(key, kept, size)
-        if self.unreadable:
-            self.desk.states.drop(self.unreadable)  # they are looked at again each time: somebody may have mended them
         for desk in (self.desk, *self.borrowed):
             desk.states.trim()
             if desk.listener is not None:

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Generator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from actors.schedule import ScheduleActor
 from bus.actor import Decider, Turn
+from bus.clock import LoopClock
+from bus.errors import BusUnavailable
 from bus.memory import Disk, MemoryBus, Tables
-from bus.protocol import Query, Rows, StateWrite, Turns
-from bus.worker import run_worker
+from bus.protocol import Query, Rows, StateWrite, Stored, Subscription, Turns
+from bus.stopping import Stop
+from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven
 from schemas.envelope import Event
 from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
-from tests.simulation.crew import Echo, Echoed, Host, Hosted, decoded, said, shown, stored, to_session
+from tests.simulation.crew import (
+    EPOCH,
+    Echo,
+    Echoed,
+    Host,
+    Hosted,
+    Killer,
+    deaths_until_it_lives,
+    decoded,
+    said,
+    shown,
+    stored,
+    to_session,
+)
 from tests.simulation.virtual import virtual_time
 
 ANSWERED = ["1 one", "2 1 one", "3 2 one"]
@@ -221,3 +240,143 @@ async def test_whoever_begins_first(actors: Callable[[], list[Decider[Any]]]) ->
         for number in range(1, 20)
         for text in (f"{number}", f"{2 * number - 1} {number}", f"{2 * number} {number}")
     ]
+
+
+@virtual_time
+async def test_an_event_that_kills_is_found_behind_any_number_of_decided_ones() -> None:
+    """Their positions wait before what was passed over, so the next owner meets all of it first."""
+    disk = Disk()
+    passed = [said("a", "decided", number) for number in range(1, 1000)]
+    for event in passed:
+        event.mark_decided()
+    await MemoryBus(disk).publish(to_session(*passed, said("a", "kill", 1000), said("a", "one", 1001)))
+    assert await deaths_until_it_lives(disk) == 3
+    assert shown(disk, "a") == ["1 one"]
+    assert len(disk.dead) == 1
+
+
+@virtual_time
+async def test_a_timer_that_somebody_else_has_set_fires() -> None:
+    """Who took a partition for his own that is ours has set it, in the middle of our service's sleep."""
+    disk = Disk()
+    clock = LoopClock(EPOCH)
+
+    async def set_elsewhere() -> None:
+        await asyncio.sleep(5)
+        elsewhere = Disk()
+        await MemoryBus(elsewhere).publish(to_session(said("a", "later on", 1, clock.now())))
+        other = Counting(elsewhere)
+        await run_worker(other, [Host(), ScheduleActor()], until_idle=True, clock=clock)
+        (turns,) = [turns for turns in other.commits if turns.others]
+        turns.advances.clear()
+        disk.apply(turns)
+
+    stop = Stop()
+    asyncio.get_running_loop().call_at(60, stop.request)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(set_elsewhere())
+        group.create_task(run_worker(MemoryBus(disk), [Host(), ScheduleActor()], stopping=stop, clock=clock))
+    assert shown(disk, "a") == ["1 later on", "2 later on"]
+
+
+class Forgetful:
+    """Knows nothing any more of who said 'forget'."""
+
+    name = topic = BASIC
+    state = Echoed
+
+    def decide(self, turn: Turn, state: Echoed | None) -> Echoed | None:
+        found = Echo().decide(turn, state)
+        return None if getattr(turn.event, "text", "") == "forget" else found
+
+
+@virtual_time
+async def test_versions_of_a_state_go_on_after_it_was_forgotten() -> None:
+    disk = Disk()
+    for number, text in enumerate(("one", "forget", "two"), 1):
+        await talk(MemoryBus(disk), Host(), Forgetful(), say=text, number=number)
+    assert [line.split(" ", 1)[1] for line in shown(disk, "a")][-2:] == ["1 two", "2 two"]
+    assert disk.states[BASIC, "a"].version == 3
+
+
+@virtual_time
+async def test_a_state_that_was_not_there_must_still_not_be_there() -> None:
+    disk = Disk()
+
+    class Overtaken(Counting):
+        """Another owner writes the first state between the decision and its commit."""
+
+        async def commit(self, turns: Turns) -> None:
+            if turns.others and not self.commits:
+                self.commits.append(turns)
+                disk.apply(Turns(BASIC, BASIC, states=[StateWrite("a", 1, b'{"state":{"count":7}}')]))
+            await super().commit(turns)
+
+    await talk(Overtaken(disk), Host(), Forgetful(), say="forget")
+    assert shown(disk, "a") == ["1 forget", "2 8 forget", "3 9 forget"]
+
+
+@virtual_time
+async def test_a_state_that_was_mended_is_read_again() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host(), Echo())
+    good = disk.states[BASIC, "a"]
+    disk.states[BASIC, "a"] = Stored(good.version, b"{")
+    stop = Stop()
+    bus = MemoryBus(disk)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(bus, [Host(), Echo()], stopping=stop))
+        # Host's turn looks at the state of 'a' in vain, together with those of the others in its batch.
+        await bus.publish(to_session(said("b", "hello", 1), said("a", "later on", 2)))
+        await asyncio.sleep(1)
+        disk.states[BASIC, "a"] = good
+        await bus.publish(to_session(said("a", "two", 3)))
+        await asyncio.sleep(5)
+        stop.request()
+    assert shown(disk, "a")[-2:] == ["6 3 two", "7 4 two"]
+    assert not disk.dead
+
+
+@virtual_time
+async def test_nothing_is_decided_at_a_desk_whose_partitions_have_passed_on() -> None:
+    disk = Disk()
+    stop, left = Stop(), asyncio.Event()
+
+    class Leaving(MemoryBus):
+        """Stops before its first turn, which comes after Echo's partitions have passed on."""
+
+        @asynccontextmanager
+        async def subscribe(self, topic: str, **options: Any) -> AsyncIterator[Subscription]:
+            async with super().subscribe(topic, **options) as subscription:
+                yield subscription
+            if topic == BASIC:
+                left.set()
+                await asyncio.sleep(1)
+
+        async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
+            stop.request()
+            await left.wait()
+            return await super().load(actor, keys)
+
+    bus = Leaving(disk)
+    await bus.publish(to_session(said("a", "one", 1)))
+    await run_worker(bus, [Host(), Echo()], stopping=stop, options=Options(lanes=1))
+    assert decided(disk, BASIC) == [False]
+
+
+@virtual_time
+async def test_who_stops_before_it_has_tried_what_may_kill_says_so() -> None:
+    disk = Disk()
+    stop = Stop()
+
+    class Away(MemoryBus):
+        async def commit(self, turns: Turns) -> None:
+            stop.request()
+            raise BusUnavailable("away")
+
+    await MemoryBus(disk).publish(to_session(said("a", "kill", 1)))
+    dying = MemoryBus(disk)
+    with pytest.raises(BaseExceptionGroup):
+        await run_worker(dying, [Killer(dying)])
+    await run_worker(Away(disk), [Host()], stopping=stop)
+    assert disk.group(SESSION, SESSION).clean[partition_of("a", disk.topics[SESSION].partitions)] is False

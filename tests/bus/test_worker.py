@@ -113,7 +113,7 @@ async def test_a_state_that_is_gone_still_knows_repeats() -> None:
 
 
 @virtual_time
-async def test_an_actor_that_wants_no_state_leaves_none() -> None:
+async def test_an_actor_that_wants_no_state_any_more_leaves_an_empty_one() -> None:
     class Forgetful(Counter):
         def decide(self, turn: Turn, state: Counted | None) -> Counted | None:
             kept = super().decide(turn, state)
@@ -125,7 +125,8 @@ async def test_an_actor_that_wants_no_state_leaves_none() -> None:
     await run_worker(bus, [Forgetful()], until_idle=True)
     await bus.publish(to_session(said("a", "forget", 2)))
     await run_worker(bus, [Forgetful()], until_idle=True)
-    assert list(disk.states) == [(SESSION, "b")]
+    assert b'"state":null' in disk.states[SESSION, "a"].value
+    assert stored(disk, "b")["heard"] == ["one"]
     await bus.publish(to_session(said("a", "again", 3)))
     await run_worker(bus, [Forgetful()], until_idle=True)
     assert shown(disk, "a")[-1] == "1 again"
