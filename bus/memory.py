@@ -453,6 +453,7 @@ class MemoryBus:
     """One process over *disk*. *subscriptions* is the class of its subscriptions."""
 
     subscriptions: type[MemorySubscription] = MemorySubscription
+    log_commits = True
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk

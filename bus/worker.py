@@ -112,6 +112,7 @@ def _runs(around: Surroundings, actors: Sequence[Decider[Any] | Performer]) -> l
         lanes = 1 if timers is not None else min(around.options.lanes, around.bus.partitions(actor.topic))
         for _ in range(lanes):
             desk = Desk(around, decider, timers, lanes=lanes)
-            desks.add(desk)
+            if around.bus.log_commits:
+                desks.add(desk)
             runs.append((actor.name, DeciderRunner(around, desk, desks).run()))
     return runs

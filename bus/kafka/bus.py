@@ -84,6 +84,8 @@ class _KafkaTransaction:
 class KafkaBus:
     """``bus.protocol.Bus`` over Kafka and PostgreSQL. Made by ``open_kafka_bus``."""
 
+    log_commits = False
+
     def __init__(
         self,
         bootstrap: str,

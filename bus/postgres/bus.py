@@ -48,6 +48,8 @@ class _Transaction:
 class PostgresBus:
     """As ``bus.protocol.Bus``. Made by ``open_postgres_bus``."""
 
+    log_commits = True
+
     def __init__(
         self, database: Database, log: Log, store: Store, committer: Committer, feed: Feed, members: Members
     ) -> None:
