@@ -161,6 +161,12 @@ class BasicActor:
                 message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
                 script, line, column = machine.where()
                 outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+        session = _session(host)
+        if session is None:
+            message = f"SET SESSION keeps more than {host.limits.max_frame >> 10} KiB."
+            script, line, column = machine.where() if run.stack else (run.trigger.script, 0, 0)
+            outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+            frames = None
         if isinstance(outcome, AwaitsWorld):
             assert run.wait is not None
             turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
@@ -182,7 +188,8 @@ class BasicActor:
                 message=trigger.message,
                 frames=frames,
             )
-        state.session = values.dump(host.session) if host.session else {}
+        if session is not None:  # else what the last turn left remains
+            state.session = session
         if self._failed is not None and isinstance(outcome, Failed):
             self._failed(host.around.package, outcome)
         _tell(turn, run, host.acts, outcome)
@@ -235,6 +242,15 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
             answer = yield ask
         except QueryFailed as error:
             refused = BasicError("E_DB", f"The database refused: {error}")
+
+
+def _session(host: Host) -> dict[str, Any] | None:
+    """What the session keeps, to be stored; None if it is too much: it is read and written with every turn."""
+    if not host.session:
+        return {}
+    if values.approximate_size(host.session, host.limits.max_frame) >= host.limits.max_frame:
+        return None
+    return values.dump(host.session)
 
 
 def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
