@@ -83,6 +83,22 @@ def test_a_session_that_is_given_too_much_fails_and_stays_as_it_was(end: str) ->
     assert world.begin("later").result == [5, None]
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "TALK REPEAT(CHR(1), 190000)\nHEAR y",
+        "RETURN REPEAT(CHR(1), 400000)",
+        'FOR i = 1 TO 20\nCLEAR CONTEXT REPEAT("s", 100000)\nNEXT\nHEAR y',
+    ],
+    ids=["said", "returned", "set"],
+)
+def test_what_no_event_can_hold_fails_the_run(told: str) -> None:
+    world = World("HEAR x\n" + told).begin().answer("go")
+    assert world.failure.code == "E_LIMIT"
+    assert world.acts == []
+    assert world.state is None
+
+
 def test_of_a_long_message_the_beginning_is_told() -> None:
     message = play('THROW REPEAT("x", 5000000)').failure.message
     assert message.startswith("xxx")
