@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from actors.basic import values
 from actors.basic.analyser import script_name
 from actors.basic.errors import BasicError
@@ -43,6 +45,11 @@ from schemas.topics import BASIC, SCHEDULE, SESSION
 __all__ = ["BasicActor"]
 
 Deciding = Generator[Ask, Any, BasicState | None]
+
+_MOST_TOLD: Final = 900_000
+"""Bytes of JSON of what a turn does: the bus takes events of a megabyte, and would set the whole turn aside."""
+
+_JSON: Final = msgspec.json.Encoder()
 
 _WITHOUT_SESSION: Final = frozenset({"schedule", "webhook", "event"})
 """Triggers of runs that nobody talks to."""
@@ -161,6 +168,18 @@ class BasicActor:
                 message = f"The script keeps more than {host.limits.max_frame >> 10} KiB while it waits."
                 script, line, column = machine.where()
                 outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+        session = _session(host)
+        if session is None:
+            message = f"SET SESSION keeps more than {host.limits.max_frame >> 10} KiB."
+            script, line, column = machine.where() if run.stack else (run.trigger.script, 0, 0)
+            outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+            frames = None
+        acts = host.acts
+        if len(_JSON.encode((acts, outcome))) > _MOST_TOLD:
+            message = "The script says or sets more without a pause than one event holds."
+            script, line, column = machine.where() if run.stack else (run.trigger.script, 0, 0)
+            outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
+            acts, frames, session = [], None, None
         if isinstance(outcome, AwaitsWorld):
             assert run.wait is not None
             turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
@@ -182,10 +201,11 @@ class BasicActor:
                 message=trigger.message,
                 frames=frames,
             )
-        state.session = values.dump(host.session) if host.session else {}
+        if session is not None:  # else it remains as the last turn left it
+            state.session = session
         if self._failed is not None and isinstance(outcome, Failed):
             self._failed(host.around.package, outcome)
-        _tell(turn, run, host.acts, outcome)
+        _tell(turn, run, acts, outcome)
         return _kept(state)
 
     def _cancel(self, turn: Turn, state: BasicState, run_id: str) -> BasicState | None:
@@ -235,6 +255,15 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
             answer = yield ask
         except QueryFailed as error:
             refused = BasicError("E_DB", f"The database refused: {error}")
+
+
+def _session(host: Host) -> dict[str, Any] | None:
+    """What the session keeps, to be stored; None if it is too much: it is read and written with every turn."""
+    if not host.session:
+        return {}
+    if values.approximate_size(host.session, host.limits.max_frame) >= host.limits.max_frame:
+        return None
+    return values.dump(host.session)
 
 
 def _going_on(ask: Ask, deciding: Deciding) -> Deciding:

@@ -118,6 +118,11 @@ class BasicError(Exception):
                 self._column = column + 1
         return self._column
 
+    @property
+    def code_size(self) -> int:
+        """Bytes of the table of lines of the code that failed; 0 when not known. Finding a place takes as long."""
+        return 0 if self._spot is None else len(self._spot[0].co_linetable)
+
     def placed(self, script: str, line: int, column: int = 0, spot: Spot | None = None) -> None:
         """Say where it happened: with the column, or with the place in compiled code that tells it."""
         self.script, self.line, self._column, self._spot = script, line, column, spot

@@ -55,6 +55,9 @@ _PART_OF_REST: Final = 32
 _ERROR_STEPS: Final = 100
 """An error that is caught takes as long as so many steps."""
 
+_ERROR_BYTES_A_STEP: Final = 50
+"""And one step more for so many bytes of the table of lines: Python reads it from the beginning to find the place."""
+
 OWN_FUNCTIONS: Final = frozenset({
     "session_id", "bot_id", "user_id", "error", "is_error", "get_error_message", "log_info", "log_warn", "log_error",
     "log_debug", "exists",
@@ -364,7 +367,7 @@ class Host:
         if isinstance(known, BudgetSpent):
             raise known
         try:
-            self.spend(_ERROR_STEPS)
+            self.spend(_ERROR_STEPS + known.code_size // _ERROR_BYTES_A_STEP)
         except BudgetSpent as spent:
             spent.placed_like(known)
             raise

@@ -41,6 +41,9 @@ _CALL_STEPS: Final = 60
 _QUERY_STEPS: Final = 1_000
 """Asking the database takes as long as so many steps."""
 
+_MESSAGE_CHARS: Final = 2_000
+"""So much of an error's message is told."""
+
 _NONE: Final[tuple[Any, BasicError | None]] = (None, None)
 
 
@@ -214,7 +217,9 @@ class Machine:
 
     def _failed(self, error: BasicError) -> Failed:
         script = error.script or self.run.trigger.script
-        return Failed(code=error.code, message=error.message, script=script, line=error.line, column=error.column)
+        # A script may THROW any text; one that is too long for an event would keep the failure from being told at all.
+        message = error.message if len(error.message) <= _MESSAGE_CHARS else f"{error.message[: _MESSAGE_CHARS - 1]}…"
+        return Failed(code=error.code, message=message, script=script, line=error.line, column=error.column)
 
     # --- scripts ----------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ __all__ = ["SessionActor"]
 # A client resends what was not acknowledged; the edges let nobody have more than this many messages under way.
 REMEMBERED_MESSAGES: Final = 64
 HELD_MESSAGES: Final = 100
+OFFERED: Final = 500
+OFFERED_CHARS: Final = 20_000
 UNSPOKEN_KEPT: Final = timedelta(days=1)
 TIMER: Final = "session"
 
@@ -367,8 +369,15 @@ class _Conversation:
 
     def _offer(self, act: SuggestionAdded) -> None:
         quick = Quick(suggestion=act.suggestion, context=act.context, until_answered=act.until_answered)
-        if quick not in self.state.quick:
-            self.state.quick.append(quick)
+        kept = self.state.quick
+        if quick in kept:
+            return
+        kept.append(quick)
+        # They stay for the conversation and go with a message: without an end that would be too large one day.
+        size = sum(len(each.suggestion.text) + len(each.suggestion.value) for each in kept)
+        while len(kept) > OFFERED or size > OFFERED_CHARS:
+            oldest = kept.pop(0).suggestion
+            size -= len(oldest.text) + len(oldest.value)
 
     def _set_context(self, name: str, text: str) -> None:
         state = self.state

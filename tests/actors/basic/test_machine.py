@@ -150,6 +150,12 @@ def test_what_takes_long_takes_many_steps(name: str) -> None:
     assert found <= 1.25 * steps + 3
 
 
+@pytest.mark.parametrize("handling", ["ON ERROR RESUME NEXT\nx = 1 / 0", "TRY\n x = 1 / 0\nCATCH e\nEND TRY"])
+def test_an_error_takes_more_steps_in_a_long_script(handling: str) -> None:
+    long = "IF q THEN\n" + "x = x + 1\n" * 500 + "END IF"
+    assert _steps(handling, long) >= 2 * _steps(handling, "q = 0")
+
+
 def test_steps_and_work_on_large_values_are_one_budget() -> None:
     script = "FOR i = 1 TO 6000\nNEXT\nL = RANGE(1, 6000)"
     assert World("FOR i = 1 TO 9000\nNEXT", limits=SMALL).begin().outcome == Ended()

@@ -73,6 +73,39 @@ def test_a_run_that_keeps_too_much_tells_where_it_waits() -> None:
     assert (failed.code, failed.line, failed.column) == ("E_LIMIT", 2, 3)
 
 
+@pytest.mark.parametrize("end", ["HEAR x", "WAIT 5", "RETURN 1"])
+def test_a_session_that_is_given_too_much_fails_and_stays_as_it_was(end: str) -> None:
+    much = 'SET SESSION "a", 5\nHEAR x\ns = REPEAT("x", 900)\nFOR i = 1 TO 9\n  SET SESSION "k" & i, s\nNEXT\n' + end
+    later = 'RETURN [GET SESSION("a"), GET SESSION("k1")]'
+    world = World({"start": much, "later": later}, limits=Limits(max_frame=4_000)).begin().answer("go")
+    assert world.failure.code == "E_LIMIT"
+    assert world.failure.line == (0 if end == "RETURN 1" else 7)
+    assert world.begin("later").result == [5, None]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "TALK REPEAT(CHR(1), 190000)\nHEAR y",
+        "RETURN REPEAT(CHR(1), 400000)",
+        'FOR i = 1 TO 20\nCLEAR CONTEXT REPEAT("s", 100000)\nNEXT\nHEAR y',
+    ],
+    ids=["said", "returned", "set"],
+)
+def test_what_no_event_can_hold_fails_the_run(told: str) -> None:
+    world = World("HEAR x\n" + told).begin().answer("go")
+    assert world.failure.code == "E_LIMIT"
+    assert world.acts == []
+    assert world.state is None
+
+
+def test_of_a_long_message_the_beginning_is_told() -> None:
+    message = play('THROW REPEAT("x", 5000000)').failure.message
+    assert message.startswith("xxx")
+    assert message.endswith("x…")
+    assert len(message) == 2_000
+
+
 def test_whoever_watches_is_told_of_failures() -> None:
     told: list[tuple[str, int]] = []
     world = World("HEAR x\ny = 1 / 0", stored=False)

@@ -280,6 +280,15 @@ def test_offers_travel_with_the_last_message_of_the_turn_and_menus_go_with_the_a
     assert [offered.text for offered in c.all(MessageReady)[-1].message.suggestions] == ["Help"]
 
 
+def test_of_too_many_offers_the_newest_stay() -> None:
+    c = Conversation()
+    c.open()
+    offers = [SuggestionAdded(suggestion=Suggestion(text=f"{n} " + "s" * 996, value="v")) for n in range(100, 180)]
+    c.runs(*offers, Said(text="Which?"), outcome=ASKS)
+    offered = c.all(MessageReady)[-1].message.suggestions
+    assert [each.text[:3] for each in offered] == [str(n) for n in range(161, 180)]
+
+
 def test_picking_a_suggestion_activates_its_context() -> None:
     c = Conversation()
     c.open()
