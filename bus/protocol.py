@@ -265,8 +265,8 @@ class Bus(Protocol):
     A log, the states of its actors, and the transaction that ties them together.
 
     Args:
-        log_commits: events are in the log when the commit of their turn returns. Where it is elsewhere they follow, each
-            partition's in an order of its own; then no actor may emit in the turn of another.
+        log_commits: events are in the log when the commit of their turn returns. Where it is elsewhere they follow,
+            each partition's in an order of its own; then no actor may emit in the turn of another.
     """
 
     log_commits: bool
