@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +23,7 @@ _KEPT_FACES: Final = 256
 _NAME: Final = re.compile(r"[a-z0-9_-]{1,100}")
 _PAGE: Final = 1_000
 _SHARE: Final = 50  # looking takes at most a fiftieth of the time, however many bots there are
+_LONGEST_PAUSE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,10 @@ class BotDirectory:
         face = self._faces.get(version)
         if face is None or face.name != bot:
             data = await self._reader.resource(version)
-            package = BotPackage.from_bytes(data) if data is not None else BotPackage(name=bot)
+            try:
+                package = BotPackage.from_bytes(data) if data is not None else BotPackage(name=bot)
+            except ValueError:  # its conversations apologise; here it is just without a face
+                package = BotPackage(name=bot)
             face = BotFace(
                 name=bot,
                 version=version,
@@ -125,18 +128,20 @@ class BotDirectory:
 
     async def run(self) -> None:
         """Keep up to date until cancelled. While the store is away, what is known stays."""
+        clock = asyncio.get_running_loop().time
         while True:
             self._nudged.clear()
-            begin = time.monotonic()
+            begin, pause_s = clock(), self._poll_s
             try:
                 await self.refresh()
+                pause_s = min(max(pause_s, _SHARE * (clock() - begin)), _LONGEST_PAUSE_S)
             except BusUnavailable as failure:
                 self._trouble = f"the list of bots cannot be read: {failure}"
             except BusError as failure:
                 self._trouble = f"the list of bots cannot be read: {failure}"
                 log.exception("bots_not_read")
             try:
-                async with asyncio.timeout(max(self._poll_s, _SHARE * (time.monotonic() - begin))):
+                async with asyncio.timeout(pause_s):
                     await self._nudged.wait()
             except TimeoutError:
                 continue
