@@ -212,6 +212,7 @@ class _Conversation:
                 self._hold(held)
                 return
             self._cancel_run("interrupted by a new message")
+            state.started = False  # nothing waits for this message: the dialog begins anew with it
         run = state.run
         if run is not None:
             self._answer(run, held)
