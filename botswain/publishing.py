@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from botswain.installation import open_store
 from botswain.packages import Draft, find_packages
-from bus.postgres.database import Database, mapped
+from botswain.settings import Settings
+from bus.clock import SystemClock
+from bus.postgres.database import Database, mapped, open_database
+from bus.postgres.migrate import check_schema
 from bus.postgres.reads import Reads
 from bus.protocol import Clock
 from schemas.package import BotPackage
 
-__all__ = ["Shelf", "Workshop"]
+__all__ = ["Shelf", "Workshop", "open_shelf"]
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +44,22 @@ class Shelf:
         async with self.database.connection() as connection:
             with mapped():
                 return bool(await connection.fetchval("DELETE FROM bots WHERE name = $1 RETURNING true", name))
+
+
+@asynccontextmanager
+async def open_shelf(settings: Settings, note: str) -> AsyncIterator[Shelf]:
+    """
+    The bots of an installation, for a command.
+
+    Raises: SchemaMismatch: the database must be migrated first, or is newer than the program.
+    """
+    async with (
+        open_store(settings, note=note, share=True) as store,
+        open_database(store.url, note, size=1) as database,
+    ):
+        async with database.connection() as connection:
+            await check_schema(connection)
+        yield Shelf(database, SystemClock())
 
 
 @dataclass(slots=True)

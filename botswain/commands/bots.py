@@ -105,17 +105,11 @@ def publish(path: Path, **given: Any) -> None:
         raise Problem(f"Nothing was published: there are errors in {', '.join(broken)}.")
 
     async def main() -> None:
-        from botswain.installation import open_store
-        from botswain.publishing import Shelf
-        from bus.clock import SystemClock
-        from bus.postgres.database import open_database
+        from botswain.publishing import open_shelf
 
-        async with (
-            open_store(settings, note="botswain publish", share=True) as store,
-            open_database(store.url, "botswain publish", size=1) as database,
-        ):
+        async with open_shelf(settings, "botswain publish") as shelf:
             for draft in drafts:
-                fresh = await Shelf(database, SystemClock()).publish(draft.package)
+                fresh = await shelf.publish(draft.package)
                 show(f"{draft.name}: version {draft.version[:12]} is {'now' if fresh else 'already'} in force")
 
     asyncio.run(main())
@@ -129,16 +123,10 @@ def withdraw(bot: str, **given: Any) -> None:
     settings = read_settings(**given)
 
     async def main() -> None:
-        from botswain.installation import open_store
-        from botswain.publishing import Shelf
-        from bus.clock import SystemClock
-        from bus.postgres.database import open_database
+        from botswain.publishing import open_shelf
 
-        async with (
-            open_store(settings, note="botswain withdraw", share=True) as store,
-            open_database(store.url, "botswain withdraw", size=1) as database,
-        ):
-            if not await Shelf(database, SystemClock()).withdraw(bot):
+        async with open_shelf(settings, "botswain withdraw") as shelf:
+            if not await shelf.withdraw(bot):
                 raise Problem(f"There is no bot {bot!r}.")
             show(f"{bot} is withdrawn")
 

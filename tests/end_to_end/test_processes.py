@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -107,6 +108,20 @@ async def test_topics_and_doctor_show_what_is(postgres_url: str, launch: Launch)
     assert float(figures["botswain_edge_messages_shown_total"]) >= len(client.entries) - said
     assert "process_resident_memory_bytes" in figures
     assert not [name for name in figures if "dead_lettered" in name]
+
+
+@pytest.mark.parametrize("command", [("publish", "bots/quiz.gbai"), ("withdraw", "quiz"), ("topics",)])
+async def test_a_database_that_is_not_migrated_is_a_plain_message(
+    postgres_url: str, launch: Launch, command: Sequence[str]
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    await connection.close()
+    process = launch(*command, BOTSWAIN_POSTGRES_URL=postgres_url)
+    assert await process.exit_code(30) == 1
+    said = process.log.read_text()
+    assert "Traceback" not in said
+    assert "botswain migrate" in said
 
 
 @pytest.mark.parametrize("command", ["up", "edge", "worker", "topics", "migrate"])
