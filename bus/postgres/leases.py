@@ -62,6 +62,7 @@ class Members:
         self._life_s = life_s
         self._subscribers: list[Subscriber] = []
         self._joining = 0
+        self._leaving: set[int] = set()
         self._bell = asyncio.Event()
         self._beaten_at = float("-inf")
         self._news: dict[Place, None] = {}
@@ -90,10 +91,14 @@ class Members:
             clean: those of its partitions that are let go of as clean; all are not, if the database is away.
         """
         self._subscribers.remove(subscriber)
-        async with self._database.connection() as connection:
-            with mapped():
-                await connection.execute(sql("subscribers.leave"), subscriber.id, list(clean))
-                await self._say_leases(connection)
+        self._leaving.add(subscriber.id)
+        try:
+            async with self._database.connection() as connection:
+                with mapped():
+                    await connection.execute(sql("subscribers.leave"), subscriber.id, list(clean))
+                    await self._say_leases(connection)
+        finally:
+            self._leaving.discard(subscriber.id)
         self._bell.set()
 
     async def release(self, subscriber: Subscriber, partitions: Collection[int], clean: bool) -> None:
@@ -197,7 +202,8 @@ class Members:
         living = [tuple(row) for row in await connection.fetch(sql("subscribers.living"))]
         self.others = any(member != self.id for _, member, _, _ in living)
         if not self._joining:
-            ours = {subscriber.id for subscriber in self._subscribers}
+            # Who is leaving now says itself what is clean.
+            ours = {subscriber.id for subscriber in self._subscribers} | self._leaving
             for id_, member, _, _ in living:
                 if member == self.id and id_ not in ours:
                     # It left, or never learned that it had joined, while the database was away.

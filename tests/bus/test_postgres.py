@@ -407,6 +407,23 @@ async def test_several_processes_may_drop_the_same_day(world: PostgresWorld) -> 
     assert [d.event.index for d in await everything(buses[0], SESSION, 1)] == [2]  # type: ignore[union-attr]
 
 
+async def test_who_waits_to_say_that_it_leaves_is_not_taken_for_lost(world: PostgresWorld) -> None:
+    bus = await world.open()
+    leaver = reading(bus)
+    await (await leaver.__aenter__()).until_owned(8)
+    async with AsyncExitStack() as all_connections:
+        for _ in range(bus.database.size):
+            await all_connections.enter_async_context(bus.database.connection())
+        leaving = asyncio.ensure_future(leaver.__aexit__(None, None, None))
+        while bus._members._subscribers:
+            await asyncio.sleep(0)
+        async with world.connection() as own:
+            await bus._members._tick(own)
+    await leaving
+    async with reading(bus) as found:
+        assert all(claim.clean for claim in (await found.until_owned(8)).values())
+
+
 async def test_one_event_that_the_database_refuses_harms_no_other(world: PostgresWorld) -> None:
     bus = await world.open()
     results = await asyncio.gather(
