@@ -50,7 +50,7 @@ async def decide_chained(work: Work, desks: Desks, resources: ResourceCache, del
     desk = work.desk
     name, get = desk.name, desk.states.get
     outgoing = work.turns.outgoing
-    chain = _Chain(work, desks, resources, {_key(delivery): None for delivery in deliveries})
+    chain = _Chain(work, desks, resources, {delivery.key: None for delivery in deliveries})
     for delivery in deliveries:
         event = delivery.event
         if isinstance(event, Undecodable):
@@ -177,8 +177,3 @@ class _Chain:
 
 class _AsksDatabase(Exception):  # says what is the case, as all of ours do
     """A decider has asked a query."""
-
-
-def _key(delivery: Delivery) -> str:
-    event = delivery.event
-    return event.record.key if isinstance(event, Undecodable) else event.key

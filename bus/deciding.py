@@ -276,7 +276,7 @@ class DeciderRunner:
         async with AsyncExitStack() as stack:
             work = Work(desk, Turns(desk.name, desk.topic), stack)
             try:
-                await desk.load({_key(delivery): delivery.partition for delivery in deliveries})
+                await desk.load({delivery.key: delivery.partition for delivery in deliveries})
                 if careful or aside is not None:
                     await CarefulPass(around, work).decide(deliveries, aside)
                     work.conclude()
@@ -293,17 +293,13 @@ class DeciderRunner:
                     await work.transaction.commit(work.turns)
                 work.committed()
             except BaseException:
-                self._void(work)
+                work.void()
                 raise
             finally:
                 work.end()
         for advance in work.turns.advances:
             self._passed.pop(advance.partition, None)
         self._tell(deliveries, work, time.perf_counter() - began)
-
-    def _void(self, work: Work) -> None:
-        """What was decided did not happen."""
-        work.void()
 
     def _advance(self, turns: Turns, deliveries: Sequence[Delivery]) -> None:
         """The positions that follow from *deliveries*, with what was passed over before them."""
@@ -334,8 +330,3 @@ class DeciderRunner:
                 if not isinstance(event, Undecodable):
                     log.info("turn_committed", actor=actor, type=event.type, event_id=str(event.id), key=event.key)
         log.debug("batch_committed", actor=self.desk.name, turns=len(deliveries), published=len(turns.outgoing))
-
-
-def _key(delivery: Delivery) -> str:
-    event = delivery.event
-    return event.record.key if isinstance(event, Undecodable) else event.key

@@ -212,7 +212,7 @@ class PerformerRunner:
         self._in_hand += 1
         self._around.idle.begin()
         event = delivery.event
-        key = event.record.key if isinstance(event, Undecodable) else event.key
+        key = delivery.key
         if key in self._queues:
             self._queues[key].append((delivery, held))
         else:

@@ -93,6 +93,11 @@ class Delivery(Struct, frozen=True, gc=False):
     offset: int
     event: Event | Undecodable
 
+    @property
+    def key(self) -> str:
+        """What it is in order with."""
+        return self.event.record.key if isinstance(self.event, Undecodable) else self.event.key
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -28,7 +28,7 @@ from bus.postgres.database import open_database
 from bus.postgres.log import day_of
 from bus.postgres.migrate import MIGRATIONS
 from bus.postgres.reads import open_reads
-from bus.postgres.statements import STATEMENTS, sql
+from bus.postgres.statements import STATEMENTS, batch_sql, parameters_of, sql
 from bus.postgres.store import Store
 from bus.postgres.subscription import PostgresSubscription
 from bus.protocol import Advance, DeadLetter, Outgoing, Query, Record, RecordedQuery, Row, StateWrite, Stored, Turns
@@ -652,7 +652,8 @@ async def test_an_empty_database_says_what_to_do(postgres_server: str) -> None:
 async def test_every_statement_fits_the_schema(world: PostgresWorld) -> None:
     async with world.connection() as connection:
         for name in STATEMENTS:
-            await connection.prepare(sql(name))
+            for text in (sql(name), batch_sql(name)):
+                assert len((await connection.prepare(text)).get_parameters()) == parameters_of(name)
 
 
 def test_every_statement_is_used_by_the_program() -> None:

@@ -18,6 +18,7 @@ from bus.performing import PerformerRunner
 from bus.protocol import Advance, Delivery, Subscription, Turns
 from bus.states import Kept
 from bus.surroundings import Surroundings
+from bus.work import Work
 from schemas.envelope import Event
 
 R = TypeVar("R")
@@ -121,7 +122,7 @@ def lost_partition_still_commits() -> Iterator[None]:
 @contextmanager
 def states_kept_after_a_failed_commit() -> Iterator[None]:
     """What was decided in vain is still believed."""
-    with patch.object(DeciderRunner, "_void", lambda self, work: None):
+    with patch.object(Work, "void", lambda self: None):
         yield
 
 
