@@ -211,7 +211,6 @@ class PerformerRunner:
         held.unfinished[delivery.offset] = held.is_suspect(delivery)
         self._in_hand += 1
         self._around.idle.begin()
-        event = delivery.event
         key = delivery.key
         if key in self._queues:
             self._queues[key].append((delivery, held))
