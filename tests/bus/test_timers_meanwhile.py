@@ -32,11 +32,7 @@ async def test_a_timer_that_is_overdue_when_it_is_set_fires_though_others_are_be
     tower = Tower()
     tower.bus = SlowBus(tower.disk)
     await tower.sets("first", 20)
-    async with asyncio.TaskGroup() as group:
-        working = group.create_task(tower.works(until_s=120))
-        await asyncio.sleep(22)
-        await tower.sets("overdue", 19)
-        await working
+    await tower.sets_while_it_works("overdue", 19, at_s=22, until_s=120)
     assert sorted(timer for timer, _, _ in tower.bell.rang) == ["first", "overdue"]
 
 
@@ -45,9 +41,5 @@ async def test_a_timer_that_is_moved_while_it_is_said_to_be_due_fires_at_its_new
     tower = Tower()
     tower.bus = SlowBus(tower.disk)
     await tower.sets("moved", 20)
-    async with asyncio.TaskGroup() as group:
-        working = group.create_task(tower.works(until_s=120))
-        await asyncio.sleep(22)
-        await tower.sets("moved", 40)
-        await working
+    await tower.sets_while_it_works("moved", 40, at_s=22, until_s=120)
     assert [(timer, due) for timer, due, _ in tower.bell.rang] == [("moved", 40)]

@@ -70,6 +70,13 @@ class Tower:
         loop.call_at(until_s, stop.request)
         await run_worker(self.bus, [self.bell, ScheduleActor()], clock=self.clock, stopping=stop)
 
+    async def sets_while_it_works(self, timer: str, after_s: float, *, at_s: float, until_s: float) -> None:
+        """At *at_s* the timer is set, to be due at *after_s*; the worker works until *until_s*."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.works(until_s))
+            await asyncio.sleep(at_s)  # virtual time
+            await self.sets(timer, after_s)
+
 
 @virtual_time
 async def test_timers_fire_in_order_and_no_later_than_200_ms() -> None:
@@ -86,11 +93,7 @@ async def test_timers_fire_in_order_and_no_later_than_200_ms() -> None:
 async def test_a_nearer_timer_is_heard_of_at_once() -> None:
     tower = Tower()
     await tower.sets("far", 5000)
-    async with asyncio.TaskGroup() as group:
-        working = group.create_task(tower.works(until_s=200))
-        await asyncio.sleep(100)
-        await tower.sets("near", 100.3)
-        await working
+    await tower.sets_while_it_works("near", 100.3, at_s=100, until_s=200)
     assert [(timer, due) for timer, due, _ in tower.bell.rang] == [("near", 100.3)]
     assert tower.bell.rang[0][2] <= 0.2
 
