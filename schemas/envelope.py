@@ -87,24 +87,6 @@ class Event(_Frozen, tag_field="type", omit_defaults=True):
     Fields are checked when an event is read, not when it is made; unknown ones are ignored.
     """
 
-    ENVELOPE: ClassVar[frozenset[str]] = frozenset(
-        {
-            "id",
-            "type",
-            "at",
-            "tenant",
-            "bot",
-            "bot_version",
-            "key",
-            "cause",
-            "turn",
-            "reply_to",
-            "trace",
-            "origin",
-            "decided",
-        }
-    )
-
     type: ClassVar[str]
     id: Annotated[
         UUID, Meta(description="UUIDv7 from an edge or a performer; UUIDv5 of what it was decided on from a decider")

@@ -197,7 +197,7 @@ def test_any_argument_survives(value: Any) -> None:
     except UnicodeEncodeError:
         return
     asked = RunRequested(
-        **{name: value for name, value in asdict(_RECEIVED).items() if name in Event.ENVELOPE},
+        **{name: value for name, value in asdict(_RECEIVED).items() if name in Event.__struct_fields__},
         run=_RECEIVED.id,
         script="start",
         arguments={"value": value},
