@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from botswain.installation import open_store
-from botswain.packages import Draft, find_packages
+from botswain.packages import Draft, Stamp, find_packages, name_of, stamp_of
 from botswain.settings import Settings
 from bus.clock import SystemClock
 from bus.postgres.database import Database, mapped, open_database
@@ -77,14 +78,19 @@ class Workshop:
     read: Callable[[Path], Draft]
     report: Callable[[Draft, bool], None]
     drafts: dict[str, Draft] = field(default_factory=dict)
+    _stamps: dict[Path, Stamp] = field(default_factory=dict)
 
-    async def publish_all(self) -> None:
-        """Look at every package of the folder."""
-        for folder in find_packages(self.folder):
+    async def publish_changed(self) -> None:
+        """Look at every package of the folder whose files are not as they were when it was last read."""
+        for folder in await asyncio.to_thread(self._changed):
             await self.publish(folder)
+
+    def _changed(self) -> list[Path]:
+        return [folder for folder in find_packages(self.folder) if self._stamps.get(folder) != stamp_of(folder)]
 
     async def publish(self, folder: Path) -> None:
         """Look at one package: put it in force if it is right; if not, the version in force stays."""
+        stamp = stamp_of(folder)  # before it is read: what changes meanwhile is a change
         draft = self.read(folder)
         before = self.drafts.get(draft.name)
         self.drafts[draft.name] = draft
@@ -97,10 +103,12 @@ class Workshop:
             log.debug("bot_not_published", bot=draft.name, faults=len(draft.faults))
         if before is None or before.faults != draft.faults or fresh:
             self.report(draft, fresh)
+        self._stamps[folder] = stamp
 
     async def withdraw(self, name: str) -> None:
         """Its folder is gone: so is the bot, from the list."""
         self.drafts.pop(name, None)
+        self._stamps = {folder: stamp for folder, stamp in self._stamps.items() if name_of(folder) != name}
         if await self.shelf.withdraw(name):
             log.info("bot_withdrawn", bot=name)
 

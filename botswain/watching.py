@@ -19,6 +19,7 @@ __all__ = ["keep_published"]
 log = structlog.get_logger(__name__)
 
 DEBOUNCE_MS: Final = 300  # editors write a file in several steps
+QUIET_MS: Final = 1_000  # after it, we look for what no notification told of
 RETRY_S: Final = 1.0
 Given = TypeVarTuple("Given")
 # A package that is gone may be on its way back: a checkout of another branch deletes before it writes.
@@ -30,30 +31,39 @@ async def keep_published(workshop: Workshop) -> None:
     Watch the folder until cancelled. A package whose folder goes away while we watch is withdrawn, unless the whole
     folder of bots went away: then somebody moved it, and nothing is changed.
     """
-    root = workshop.folder
+    seen = set(workshop.drafts)
     while True:
-        if root.is_dir():
-            seen = {name_of(folder) for folder in find_packages(root)}
+        if workshop.folder.is_dir():
             try:
                 await _watch(workshop, seen)
             except FileNotFoundError:
-                log.warning("bots_folder_gone", folder=str(root))
+                log.warning("bots_folder_gone", folder=str(workshop.folder))
+            seen = set()
         await asyncio.sleep(RETRY_S)
-        if root.is_dir():
-            await _until_done(workshop.publish_all)
 
 
 async def _watch(workshop: Workshop, seen: set[str]) -> None:
+    """
+    Until the folder is gone. A bot that was *seen* and has no package any more is withdrawn.
+
+    Whenever nothing happened for a while, all files are looked at: there are changes without a notification, such as
+    those made just before the watch began, or on a file system that has none.
+    """
     root = workshop.folder
-    async for changes in awatch(root, watch_filter=_Relevant(), debounce=DEBOUNCE_MS, step=50, recursive=True):
+    async for changes in awatch(
+        root, watch_filter=_Relevant(), debounce=DEBOUNCE_MS, step=50, rust_timeout=QUIET_MS, yield_on_timeout=True
+    ):
         if not root.is_dir():
             return
         for name in sorted({_package_of(root, Path(path)) for _, path in changes} - {""}):
             folder = root / name
             if folder.is_dir():
-                seen.add(name_of(folder))
                 await _until_done(workshop.publish, folder)
-        missing = seen - {name_of(folder) for folder in find_packages(root)}
+        if not changes:
+            await _until_done(workshop.publish_changed)
+        present = {name_of(folder): folder for folder in find_packages(root)}
+        missing = seen - present.keys()
+        seen |= present.keys()
         if missing:
             await asyncio.sleep(GONE_FOR_S)
             if not root.is_dir():

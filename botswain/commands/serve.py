@@ -141,7 +141,7 @@ async def _up(settings: Settings) -> None:
             workshop = Workshop(
                 settings.bots, shelf, lambda folder: check_package(folder, settings.basic.max_script_bytes), _told
             )
-            await workshop.publish_all()
+            await workshop.publish_changed()
             registry = CollectorRegistry()
             figures = WorkerFigures(registry)
             failed = Failures().show if for_people(settings.log.format) else None
