@@ -55,7 +55,7 @@ class BasicSettings(_Group):
     max_memory: int = Field(default=128 * 1024 * 1024, gt=0, description="bytes by which the process may grow")
     max_frame: int = Field(default=2 * 1024 * 1024, gt=0, description="bytes of a run as it is stored")
     hear_timeout_s: float = Field(default=3600, gt=0, description="how long a question waits for its answer")
-    max_script_bytes: int = Field(default=1_000_000, gt=0, description="of one .bas file")
+    max_script_bytes: int = Field(default=250_000, gt=0, description="of one .bas file")
 
 
 class WorkerSettings(_Group):

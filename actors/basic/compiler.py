@@ -156,8 +156,8 @@ class _Compiler:
         (factory,) = (each for each in code.co_consts if isinstance(each, CodeType))
         return FunctionType(factory, NAMESPACE)
 
-    def _nonlocals(self, parameters: Sequence[str]) -> list[ast.stmt]:
-        names = ["v_" + name for name in sorted(self.scopes.shared - set(parameters))]
+    def _nonlocals(self, name: str) -> list[ast.stmt]:
+        names = ["v_" + each for each in sorted(self.scopes.shared_written_in[name])]
         return [ast.Nonlocal(names)] if names else []
 
     def _plain_procedure(self, procedure: nodes.Procedure) -> ast.stmt:
@@ -177,7 +177,7 @@ class _Compiler:
         ]
         mode = ["m"] if self.scopes.uses_resume else []
         names = ["d", *mode, *("v_" + name for name in parameters)]
-        written = [*self._nonlocals(parameters), *entry, *body]
+        written = [*self._nonlocals(procedure.name), *entry, *body]
         return placed(_function("p_" + procedure.name, names, written), procedure.at)
 
     def _framed(self, name: str, parameters: Sequence[str], own: Sequence[str], body: nodes.Body) -> ast.stmt:
@@ -187,7 +187,7 @@ class _Compiler:
         if writer.handles_errors:
             self.landings[name] = writer.landings
         arguments = ("kept", "pc", "value", "error", "d", "m")
-        return _function("b_" + name, arguments, [*self._nonlocals(parameters), *written])
+        return _function("b_" + name, arguments, [*self._nonlocals(name), *written])
 
 
 def _function(name: str, parameters: Sequence[str], body: list[ast.stmt]) -> ast.stmt:

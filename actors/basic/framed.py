@@ -19,7 +19,7 @@ from actors.basic import nodes
 from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
 from actors.basic.expressions import Temporary
 from actors.basic.frames import Op
-from actors.basic.prices import FRAMED_TURN
+from actors.basic.prices import BRANCHED, FRAMED_TURN
 from actors.basic.scopes import Scopes
 from actors.basic.statements import DECLARATIONS, Loop, PlainWriter
 from actors.basic.walk import children, nodes_of
@@ -91,7 +91,7 @@ class FramedWriter(PlainWriter):
         guarded = any(block.on_error >= 0 or block.on_resume >= 0 for block in self.blocks) or self.scopes.uses_on_error
         self.handles_errors = guarded
         if not guarded:
-            return self.forgetting([*start, ast.While(constant(True), dispatch, [])])
+            return self.forgetting([*start, ast.While(constant(True), dispatch, []), *self._leaving()])
         self.landings = {
             number: (block.on_error, block.on_resume)
             for number, block in enumerate(self.blocks)
@@ -107,7 +107,19 @@ class FramedWriter(PlainWriter):
         land = store("pc", invoke("M", "land", load("e"), load("pc"), load("m"), self._landings()))
         at = self.body[0].at if self.body else nodes.Span(1, 1)
         landed = self._guarded([raised, *dispatch], [land], at)
-        return self.forgetting([*start, ast.While(constant(True), [landed], [])])
+        return self.forgetting([*start, ast.While(constant(True), [landed], []), *self._leaving()])
+
+    def _leaving(self) -> list[ast.stmt]:
+        """
+        What every suspension ends with: its ``left`` with all variables added. Were this written where it suspends, the
+        code would grow with their product.
+        """
+        kept = [(name, load("v_" + name)) for name in self.kept]
+        if self.scopes.uses_on_error:
+            kept.append((MODE, load("m")))
+        update = ast.Attribute(ast.Subscript(load("left"), constant(2), ast.Load()), "update", ast.Load())
+        more = ast.Expr(ast.Call(update, [mapping(kept)], []))
+        return [*([more] if kept else []), ast.Return(load("left"))]
 
     def _landings(self) -> ast.expr:
         return ast.Subscript(load("landings"), constant(self.name), ast.Load())
@@ -284,6 +296,8 @@ class FramedWriter(PlainWriter):
 
     def _branch(self, test: ast.expr, at: nodes.Span, otherwise: int) -> None:
         """Go on here if *test*, else with block *otherwise*."""
+        self.ex.weight += BRANCHED
+        self.settle(at)  # it was looked at, whichever way it goes on
         jump = [store("pc", constant(otherwise)), ast.Continue()]
         self.out.append(placed(ast.If(ast.UnaryOp(ast.Not(), test), jump, []), at))
 
@@ -503,11 +517,9 @@ class FramedWriter(PlainWriter):
         """Leave the body; it is entered again at the next block with the value, which goes to a temporary."""
         following = self._block()
         self.places[following] = at
-        kept = [(name, load("v_" + name)) for name in self.kept]
-        kept += [(name, load(name)) for name in dict.fromkeys([*self.states, *self.alive])]
-        if self.scopes.uses_on_error:
-            kept.append((MODE, load("m")))
-        self.out.append(placed(ast.Return(tuple_of([constant(op), constant(following), mapping(kept), *payload])), at))
+        kept = mapping([(name, load(name)) for name in dict.fromkeys([*self.states, *self.alive])])
+        self.out.append(placed(store("left", tuple_of([constant(op), constant(following), kept, *payload])), at))
+        self.out.append(ast.Break())
         self._place(following)
         held = self._temporary(at)
         self.out.append(store(held.name, load("value")))

@@ -15,6 +15,7 @@ from actors.basic import nodes
 __all__ = [
     "ASSIGNED",
     "AT_ONCE",
+    "BRANCHED",
     "COUNTED_BY_HAND",
     "FRAMED_TURN",
     "OWN_FUNCTION",
@@ -45,8 +46,11 @@ TRIED: Final = 4
 AT_ONCE: Final = 16
 """Steps of straight code that are counted together, before any of it runs."""
 
-FRAMED_TURN: Final = 11
-"""Steps of a turn of a loop that may suspend."""
+FRAMED_TURN: Final = 7
+"""Steps of a turn of a loop that may suspend, besides its condition."""
+
+BRANCHED: Final = 32
+"""Going on with one of two blocks of a body that may suspend: a block is found by halving."""
 
 _NAMED: Final = 32
 OWN_FUNCTION: Final = 48

@@ -108,15 +108,17 @@ class Scopes:
         for name, body in self.bodies.items():
             run |= {bound for node in body.nodes for bound in _bound(node)} - locals_[name]
         seen: set[str] = set()
-        self.written_in: dict[str, frozenset[str]] = {}
+        written: dict[str, frozenset[str]] = {}
         for name, body in self.bodies.items():
             used = {node.name for node in body.nodes if isinstance(node, nodes.Name)}
             bound = {each for node in body.nodes for each in _bound(node)}
             seen |= (used | bound) - locals_[name]
-            self.written_in[name] = frozenset(bound - locals_[name])
+            written[name] = frozenset(bound - locals_[name])
         self.variables = run
         self.shared = run & seen
-        self.written_by_procedures = frozenset().union(*self.written_in.values())
+        self.written_by_procedures = frozenset().union(*written.values())
+        written[""] = frozenset(bound for node in self.main.nodes for bound in _bound(node))
+        self.shared_written_in = {name: names & self.shared for name, names in written.items()}
 
     def _find_suspending(self) -> None:
         """Bodies that need a frame of their own: they suspend, jump by label, or call one that does."""

@@ -25,7 +25,7 @@ from tests.docs.reading import AUTHORS, ROOT, Block, blocks, section
 
 LANGUAGE = AUTHORS / "language.md"
 SCRIPTS = [block for file in sorted(AUTHORS.glob("*.md")) for block in blocks(file, "basic")]
-MAX_SCRIPT_BYTES = 1_000_000
+MAX_SCRIPT_BYTES = 250_000
 
 
 def named(block: Block) -> str:

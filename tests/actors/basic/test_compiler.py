@@ -3,10 +3,13 @@
 # ruff: noqa: E501, ISC004 - a script a line reads best
 from __future__ import annotations
 
+import marshal
 from typing import Any
 
 import pytest
 
+from actors.basic.compiler import compile_tree
+from actors.basic.parser import parse
 from tests.support.scripts import World, play
 
 # script -> result; each runs as it is, and again with a HEAR in every loop and branch, which lowers all of it
@@ -145,3 +148,16 @@ def test_the_world_is_what_the_event_says() -> None:
     first = World("RETURN [NOW(), RANDOM(1, 1000000)]").begin().result
     assert first == World("RETURN [NOW(), RANDOM(1, 1000000)]").begin().result
     assert first[0].startswith("2026-01-05")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["HEAR x{n}\n", "IF a THEN HEAR x{n}\n", "SUB s{n}()\nIF a THEN HEAR x{n}\nEND SUB\ns{n}()\nx{n} = x{n} + 1\n"],
+    ids=["questions", "branches", "procedures"],
+)
+def test_the_code_grows_as_the_script_does(piece: str) -> None:
+    def size(pieces: int) -> int:
+        script = parse("".join(piece.format(n=n) for n in range(pieces)), "start.bas")
+        return len(marshal.dumps(compile_tree(script, "").factory.__code__))
+
+    assert size(400) < 2.5 * size(200)

@@ -189,9 +189,9 @@ def test_errors(name: str, arguments: tuple[object, ...], code: str) -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
 def test_what_would_grow_without_bound_is_stopped_quickly(name: str, arguments: tuple[object, ...]) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert code_of(name, *arguments) == "E_LIMIT"
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 def test_a_list_in_itself_is_not_flattened_for_ever() -> None:

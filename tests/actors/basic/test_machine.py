@@ -135,8 +135,13 @@ PRICES: dict[str, tuple[str, float]] = {
     "a pattern": ('x = s LIKE "%q?ick%"', 80),
     "a regular expression": ('x = s MATCHES "q[a-z]+k"', 500),
     "an error": ("TRY\n x = 1 / 0\nCATCH e\nEND TRY", 100),
-    "a procedure that can wait": ("CALL a()", 62),
-    "a loop that can wait": ("IF q THEN HEAR x", 11),
+    "a procedure that can wait": ("CALL a()", 75),
+    "a loop that can wait": ("IF q THEN HEAR x", 20),
+    "branches that can wait and are not taken": ("IF q THEN HEAR x\n" * 10, 100),
+    "cases that can wait and are not taken": (
+        "SELECT CASE n\n" + "".join(f"CASE {case}\nHEAR x\n" for case in range(20, 40)) + "END SELECT",
+        80,
+    ),
     "memory of the bot": ('SET BOT MEMORY "k", 1', 1_010),
 }
 

@@ -65,9 +65,9 @@ def test_bad_patterns_are_an_error_that_says_where(pattern: str) -> None:
     "pattern", ["(a+)+$", "^(a|a)*$", "^(a|aa)+$", "(.*)*x", "a*a*a*a*a*a*b", "(a?){30}a{30}$", "([a-z]+)*!"]
 )
 def test_no_pattern_is_slow(pattern: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert values.matches("a" * 5_000 + "?", pattern) is False
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_no_pattern_is_slow(pattern: str) -> None:
     ],
 )  # fmt: skip
 def test_too_much_is_refused_quickly(text: str, pattern: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(BasicError) as caught:
         values.matches(text, pattern)
     assert caught.value.code == "E_LIMIT"
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3

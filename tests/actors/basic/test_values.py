@@ -276,9 +276,9 @@ def test_power() -> None:
 def test_results_without_bound_are_stopped_at_once(
     function: Callable[..., object], arguments: tuple[object, ...]
 ) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert code_of(function, *arguments) == "E_LIMIT"
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 def test_a_text_that_doubles_is_stopped() -> None:
@@ -477,9 +477,9 @@ def test_like_against_the_definition(text: str, pattern: str) -> None:
 
 
 def test_like_is_quick_whatever_the_pattern() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert not values.like("a" * 1_000_000, "%a" * 400 + "%b%")
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert code_of(values.like, "x", "%" * 2_000) == "E_LIMIT"
 
 
