@@ -147,8 +147,10 @@ class BasicActor:
             del state.runs[str(run.id)]
             _tell(turn, run, [], _no_bot(run.trigger.script))
             return _kept(state)
-        machine = self._machine(turn, run, state, bot)
         event = turn.event
+        if isinstance(event, AnswerGiven):
+            run.steps_left = None  # nobody who is talked to is an endless loop
+        machine = self._machine(turn, run, state, bot)
         if isinstance(event, AnswerGiven):
             step = machine.answer(event.text, event.attachments)
         elif isinstance(event, AnswerOverdue):
@@ -242,7 +244,7 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
     answer: Rows = ()
     refused: BasicError | None = None
     begun = False
-    inside = values.ambience(host.zone, host.measure, host.limits.max_steps)
+    inside = values.ambience(host.zone, host.measure, host.budget)
     while True:
         with inside:
             try:

@@ -89,10 +89,10 @@ class Machine:
         assert wait is not None
         try:
             result = result_of(wait)
+            if isinstance(result, Wait):
+                return self._suspend(result)
         except BasicError as error:
             return (yield from self._advance(None, error))
-        if isinstance(result, Wait):
-            return self._suspend(result)
         return (yield from self._advance(result, None))
 
     # --- the loop ---------------------------------------------------------------------------------------------------
@@ -142,13 +142,13 @@ class Machine:
                     if isinstance(value, GeneratorType):
                         host.spend(_QUERY_STEPS)
                         value = yield from value
+                    if isinstance(value, Wait):
+                        return self._suspend(value)
                 except BasicError as raised:
                     error = host.fault(raised)
                     if op == Op.TAIL and not error.line:
                         error.placed(activation.script, *left[3])
                     continue
-                if isinstance(value, Wait):
-                    return self._suspend(value)
         if error is not None:
             return self._failed(error)
         try:
@@ -203,7 +203,9 @@ class Machine:
         return activation.script, *_waits_in(self._program(activation), activation.frames[-1])
 
     def _suspend(self, wait: Wait) -> Outcome:
+        """Raises: BudgetSpent: the run waits again and again for almost no time."""
         run = self.run
+        self.host.pause(wait.deadline_at)
         run.waits += 1
         run.wait = {"on": wait.kind, "number": run.waits, **wait.data}
         for activation in run.stack:
