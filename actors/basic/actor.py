@@ -37,6 +37,7 @@ from schemas.dialog import (
     RunAdvanced,
     RunCancelled,
     RunRequested,
+    TranscriptWritten,
 )
 from schemas.package import BotPackage
 from schemas.schedule import TimerCancelled, TimerFired, TimerRequested
@@ -105,6 +106,8 @@ class BasicActor:
         match event:
             case AnswerGiven(run=run) | AnswerOverdue(run=run):
                 return self._go_on(turn, state, run, "hear")
+            case TranscriptWritten(run=run):
+                return self._go_on(turn, state, run, "history")
             case TimerFired(timer=timer):
                 run_id, _, number = timer.partition("/")
                 return self._go_on(turn, state, UUID(run_id), "timer", number)
@@ -155,6 +158,8 @@ class BasicActor:
             step = machine.answer(event.text, event.attachments)
         elif isinstance(event, AnswerOverdue):
             step = machine.overdue()
+        elif isinstance(event, TranscriptWritten):
+            step = machine.written(event.seq)
         else:
             step = machine.fired()
         return (yield from self._stepped(turn, machine, step, state, version))
@@ -182,8 +187,7 @@ class BasicActor:
             script, line, column = machine.where() if run.stack else (run.trigger.script, 0, 0)
             outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
             acts, frames, session = [], None, None
-        if isinstance(outcome, AwaitsWorld):
-            assert run.wait is not None
+        if isinstance(outcome, AwaitsWorld) and outcome.what == "timer":
             turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
         key = str(run.id)
         known = state.runs.get(key)

@@ -75,7 +75,7 @@ OWN_FUNCTIONS: Final = frozenset({
 """Functions that ask about the run itself; ``exists`` is the compiler's."""
 
 FUNCTIONS_TO_COME: Final = frozenset({
-    "is_active", "get_last_message_time", "format_history", "detect_urgency", "classify_intent", "is_personal_email",
+    "is_active", "get_last_message_time", "detect_urgency", "classify_intent", "is_personal_email",
     "is_autoreply", "generate_case_number", "get_next_available_agent", "file_exists",
 })  # fmt: skip
 """Functions known by name only: a run that calls one fails with E_CONFIG, unless the bot has a script of that name."""
@@ -206,17 +206,17 @@ class Host:
         self._baseline = resident
 
     def _spent(self) -> BudgetSpent:
-        whole = self.limits.max_steps
-        if self.budget == whole:
-            return BudgetSpent("E_LIMIT", f"The script made {whole:,} steps without a pause.")
-        return BudgetSpent("E_LIMIT", f"The script made {whole:,} steps with too short pauses. {self._how_to_wait()}")
+        if self.budget < self.limits.max_steps:
+            return self._hurried()
+        return BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
 
-    def _how_to_wait(self) -> str:
+    def _hurried(self) -> BudgetSpent:
         whole = self.limits.max_steps
-        return (
-            f"A WAIT takes {whole / _WAITS:,.0f} of them and gives back {whole / _WHOLE_AGAIN_S:,.0f} a second: "
-            f"let it WAIT longer, or HEAR."
+        message = (
+            f"The script made {whole:,} steps with too short pauses. A WAIT takes {whole / _WAITS:,.0f} of them "
+            f"and gives back {whole / _WHOLE_AGAIN_S:,.0f} a second: let it WAIT longer, or HEAR."
         )
+        return BudgetSpent("E_LIMIT", message)
 
     def after(self, seconds: float) -> datetime:
         """The moment that a wait of so many seconds ends, later than now."""
@@ -233,7 +233,7 @@ class Host:
         left = values.AMBIENCE.work + sum(steps * length_hint(chunk) for steps, chunk in self._in_hand)
         left += whole * (waited_s / _WHOLE_AGAIN_S - 1 / _WAITS)
         if left < 0:
-            raise self._spent()
+            raise self._hurried()
         self.run.steps_left = None if left >= whole else int(left)
 
     def spend(self, steps: int) -> None:
@@ -305,8 +305,6 @@ class Host:
             return function.call(self) if function.context else function.call()
         if name in WITHOUT_ARGUMENTS:
             return self.own_function(name, ())
-        if name == "history":
-            return self.missing("HISTORY")
         return None
 
     def predefined(self, name: str) -> tuple[bool, object]:

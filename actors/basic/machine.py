@@ -20,6 +20,7 @@ from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
 from actors.basic.host import FUNCTIONS_TO_COME, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
+from actors.basic.keywords.history import transcript
 from actors.basic.parameters import bind
 from bus.protocol import Query, Rows
 from schemas.conversation import Attachment
@@ -84,11 +85,18 @@ class Machine:
         """The timer of WAIT went off."""
         return (yield from self._woken(lambda _: None))
 
+    def written(self, seq: int) -> Step:
+        """The transcript has what the run said before it asked for the history; it goes up to *seq*."""
+        return (yield from self._woken(lambda _: transcript(self.host, seq)))
+
     def _woken(self, result_of: Callable[[dict[str, Any]], Any]) -> Step:
         wait, self.run.wait = self.run.wait, None
         assert wait is not None
         try:
             result = result_of(wait)
+            if isinstance(result, GeneratorType):
+                self.host.spend(_QUERY_STEPS)
+                result = yield from result
             if isinstance(result, Wait):
                 return self._suspend(result)
         except BasicError as error:
