@@ -62,6 +62,7 @@ class Rehearsal:
     _states: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _timers: dict[tuple[str, str, str], TimerRequested] = field(default_factory=dict)
     _memory: dict[tuple[str, ...], bytes] = field(default_factory=dict)
+    _transcript: list[MessageReady] = field(default_factory=list)
     _heard: list[Heard] = field(default_factory=list)
     _errors: list[str] = field(default_factory=list)
     _waiting: set[UUID] = field(default_factory=set)
@@ -171,6 +172,8 @@ class Rehearsal:
         self._events.clear()
 
     def _notice(self, event: Event) -> None:
+        if isinstance(event, MessageReady) and not event.repeat:
+            self._transcript.append(event)
         match event:
             case MessageReady() if event.message.role != "user":
                 offered = tuple(suggestion.text for suggestion in event.message.suggestions)
@@ -232,6 +235,10 @@ class Rehearsal:
                 for found in [found for found in self._memory if found[:-1] == key]:
                     del self._memory[found]
                 return ()
+            case "messages", "newest":
+                session, upto, most, _ = ask.values
+                newest = [entry for entry in self._transcript if entry.key == session and entry.message.seq <= upto]
+                return [{"body": entry.message.to_json().decode()} for entry in newest[: -most - 1 : -1]]
             case "user_memory", "all":
                 found_all = [(found[-1], value) for found, value in self._memory.items() if found[:-1] == key]
                 return [{"name": name, "value": value} for name, value in sorted(found_all)]

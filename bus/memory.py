@@ -100,10 +100,38 @@ def _user_memory_clear(tables: Tables, values: tuple[Any, ...]) -> Rows:
     return ()
 
 
+def _messages_insert(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    tables.setdefault("messages", {})[values[:2]] = values
+    return ()
+
+
+def _messages_forget(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    table = tables.get("messages", {})
+    for place in [place for place in table if place[0] == values[0]]:
+        del table[place]
+    return ()
+
+
+def _messages_newest(tables: Tables, values: tuple[Any, ...]) -> Rows:
+    session, upto, most, room = values
+    table = tables.get("messages", {})
+    found: list[dict[str, Any]] = []
+    for number in range(upto, 0, -1):
+        if len(found) == most or room <= 0:
+            break
+        if (row := table.get((session, number))) is not None:
+            found.append({"seq": number, "body": row[4]})
+            room -= len(row[4])
+    return found
+
+
 STATEMENTS: Final[Mapping[str, Statement]] = {
     "timers.write": _timers_write,
     "timers.due": _timers_due,
     "timers.next": _timers_next,
+    "messages.insert": _messages_insert,
+    "messages.forget": _messages_forget,
+    "messages.newest": _messages_newest,
     "bot_memory.set": _memory_write("bot_memory"),
     "bot_memory.get": _memory_get("bot_memory"),
     "user_memory.set": _memory_write("user_memory"),
@@ -153,7 +181,7 @@ class Disk:
     All that is durable: log, positions, states, tables, dead letters. Plain attributes, for tests to look at.
 
     Args:
-        statements: what named statements do, added to those of the timers. A row of a statement that nobody knows is
+        statements: what named statements do, added to those of our actors. A row of a statement that nobody knows is
             kept in ``rows``.
         resources: digest -> bytes.
     """

@@ -26,6 +26,7 @@ TOPIC_EVENTS: Final[dict[str, tuple[type[Event], ...]]] = {
         dialog.RunRequested,
         dialog.AnswerGiven,
         dialog.AnswerOverdue,
+        dialog.TranscriptWritten,
         dialog.RunCancelled,
         schedule.TimerFired,
         failure.TurnFailed,

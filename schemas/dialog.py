@@ -28,6 +28,7 @@ __all__ = [
     "SuggestionAdded",
     "SuggestionsCleared",
     "SystemPromptSet",
+    "TranscriptWritten",
 ]
 
 # --- to the basic actor ---------------------------------------------------------------------------------------------
@@ -57,6 +58,13 @@ class AnswerOverdue(Event, tag="answer.overdue.v1"):
     """Nobody answered the HEAR that *run* waits in before its deadline."""
 
     run: UUID
+
+
+class TranscriptWritten(Event, tag="transcript.written.v1"):
+    """What *run* did before it asked for the history is in the transcript, which goes up to *seq* now."""
+
+    run: UUID
+    seq: Annotated[int, Meta(ge=0, description="0 while nothing has been said")]
 
 
 class RunCancelled(Event, tag="run.cancelled.v1"):
@@ -124,9 +132,9 @@ class AwaitsAnswer(_Kind, tag="awaits_answer"):
 
 
 class AwaitsWorld(_Kind, tag="awaits_world"):
-    """The run waits for something that is not the person: a timer, a service, another script."""
+    """The run waits for something that is not the person: a timer, a service, the transcript to be written."""
 
-    what: Annotated[str, Meta(description="for people: 'timer', 'llm' …")]
+    what: Annotated[str, Meta(description="'timer', 'llm' …; 'history' is answered with TranscriptWritten")]
 
 
 class Ended(_Kind, tag="ended"):

@@ -37,6 +37,7 @@ from schemas.dialog import (
     RunAdvanced,
     RunCancelled,
     RunRequested,
+    TranscriptWritten,
 )
 from schemas.package import BotPackage
 from schemas.schedule import TimerCancelled, TimerFired, TimerRequested
@@ -105,6 +106,8 @@ class BasicActor:
         match event:
             case AnswerGiven(run=run) | AnswerOverdue(run=run):
                 return self._go_on(turn, state, run, "hear")
+            case TranscriptWritten(run=run):
+                return self._go_on(turn, state, run, "history")
             case TimerFired(timer=timer):
                 run_id, _, number = timer.partition("/")
                 return self._go_on(turn, state, UUID(run_id), "timer", number)
@@ -147,12 +150,16 @@ class BasicActor:
             del state.runs[str(run.id)]
             _tell(turn, run, [], _no_bot(run.trigger.script))
             return _kept(state)
-        machine = self._machine(turn, run, state, bot)
         event = turn.event
+        if isinstance(event, AnswerGiven):
+            run.steps_left = None  # nobody who is talked to is an endless loop
+        machine = self._machine(turn, run, state, bot)
         if isinstance(event, AnswerGiven):
             step = machine.answer(event.text, event.attachments)
         elif isinstance(event, AnswerOverdue):
             step = machine.overdue()
+        elif isinstance(event, TranscriptWritten):
+            step = machine.written(event.seq)
         else:
             step = machine.fired()
         return (yield from self._stepped(turn, machine, step, state, version))
@@ -180,8 +187,7 @@ class BasicActor:
             script, line, column = machine.where() if run.stack else (run.trigger.script, 0, 0)
             outcome = Failed(code="E_LIMIT", message=message, script=script, line=line, column=column)
             acts, frames, session = [], None, None
-        if isinstance(outcome, AwaitsWorld):
-            assert run.wait is not None
+        if isinstance(outcome, AwaitsWorld) and outcome.what == "timer":
             turn.emit(SCHEDULE, TimerRequested, timer=f"{run.id}/{run.waits}", due_at=machine.due_at, reply_to=BASIC)
         key = str(run.id)
         known = state.runs.get(key)
@@ -242,7 +248,7 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
     answer: Rows = ()
     refused: BasicError | None = None
     begun = False
-    inside = values.ambience(host.zone, host.measure, host.limits.max_steps)
+    inside = values.ambience(host.zone, host.measure, host.budget)
     while True:
         with inside:
             try:

@@ -481,7 +481,7 @@ class _Analyser:
         name = node.name
         if name in self.set_names or name in self.known.variables or name in self.procedures:
             return
-        if name == "history" or (name in FUNCTIONS_TO_COME and name in WITHOUT_ARGUMENTS):
+        if name in FUNCTIONS_TO_COME and name in WITHOUT_ARGUMENTS:
             self._not_there(name.upper(), node.at)
             return
         if name in _TO_COME:
@@ -527,6 +527,8 @@ class _Analyser:
                 return name not in FUNCTIONS and name not in OWN_FUNCTIONS
             case nodes.TextBlock(kind=kind):
                 return kind == "mail"
+            case nodes.Name(name="history"):
+                return "history" not in self.set_names
         return False
 
     def _result(self) -> Analysis:

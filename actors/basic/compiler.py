@@ -25,7 +25,7 @@ from actors.basic.framed import FramedWriter
 from actors.basic.keywords import TABLE
 from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.runtime import NAMESPACE
-from actors.basic.scopes import Scopes, parameters_of
+from actors.basic.scopes import HISTORY, Scopes, parameters_of
 from actors.basic.statements import PlainWriter
 
 __all__ = ["LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
@@ -82,7 +82,9 @@ class Program:
 
 def program_hash(source: str) -> str:
     """What a stored run remembers its program by."""
-    return hashlib.sha256(f"{LAYOUT}\n{source}".encode()).hexdigest()[:32]
+    # Reading the history used to be no suspension. Only scripts that may do so are cut in another way since.
+    layout = f"{LAYOUT} {HISTORY}" if HISTORY in source.lower() else LAYOUT
+    return hashlib.sha256(f"{layout}\n{source}".encode()).hexdigest()[:32]
 
 
 def _suspends(phrase: str) -> bool:

@@ -497,6 +497,8 @@ class FramedWriter(PlainWriter):
                 )
             case nodes.Keyword():
                 return self._suspend_keyword(node)
+            case nodes.Name(name=name):
+                return self._suspended(Op.KEYWORD, [constant(name), tuple_of([]), tuple_of([])], node.at)
             case _:
                 return self._rebuilt(node)
 

@@ -91,6 +91,7 @@ class Run:
         wait: what it waits for, as JSON with values of the language; None while it runs.
         waits: how many durable waits it has begun, which gives each a name of its own.
         error: the last error under ON ERROR RESUME NEXT, until it is cleared.
+        steps_left: of its budget, when it goes on after what it waits for; None is all of it.
     """
 
     id: UUID
@@ -99,6 +100,7 @@ class Run:
     wait: dict[str, Any] | None = None
     waits: int = 0
     error: ErrorValue | None = None
+    steps_left: int | None = None
 
     def depth(self) -> int:
         """Frames on all activations."""
@@ -127,6 +129,8 @@ def dump(run: Run, most: int) -> dict[str, Any] | None:
         wait = {key: value for key, value in run.wait.items() if key != "default"}
         wait["has_default"] = "default" in run.wait
     stored: dict[str, Any] = {"stack": stack, "wait": wait, "waits": run.waits}
+    if run.steps_left is not None:
+        stored["steps_left"] = run.steps_left
     flat, size = _flat(spaces)
     if flat is not None:
         stored["flat"] = flat
@@ -176,4 +180,4 @@ def load(run: UUID, trigger: Trigger, data: dict[str, Any]) -> Run:
         wait = {key: value for key, value in data["wait"].items() if key != "has_default"}
         if data["wait"]["has_default"]:
             wait["default"] = first.get("default")
-    return Run(run, trigger, stack, wait, data["waits"], first.get("error"))
+    return Run(run, trigger, stack, wait, data["waits"], first.get("error"), data.get("steps_left"))

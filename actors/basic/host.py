@@ -11,9 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
 from itertools import chain, repeat
+from operator import length_hint
 from random import Random
 from types import TracebackType
 from typing import Any, Final
@@ -52,6 +53,15 @@ _LEAST_CHUNK: Final = 64
 _PART_OF_REST: Final = 32
 """So small a part of the steps left is handed out at once."""
 
+_WAITS: Final = 100
+"""So many waits of no time spend the whole budget of steps: a wait costs a turn, however little is done in it."""
+
+_WHOLE_AGAIN_S: Final = 5.0
+"""So many seconds of waiting bring the whole budget back. Both together: a run may wait 20 times a second for ever."""
+
+_LEAST_WAIT: Final = timedelta(milliseconds=10)
+"""About what a turn takes. A wait of less would not move the run's time on, which is that of its events."""
+
 _ERROR_STEPS: Final = 100
 """An error that is caught takes as long as so many steps."""
 
@@ -65,7 +75,7 @@ OWN_FUNCTIONS: Final = frozenset({
 """Functions that ask about the run itself; ``exists`` is the compiler's."""
 
 FUNCTIONS_TO_COME: Final = frozenset({
-    "is_active", "get_last_message_time", "format_history", "detect_urgency", "classify_intent", "is_personal_email",
+    "is_active", "get_last_message_time", "detect_urgency", "classify_intent", "is_personal_email",
     "is_autoreply", "generate_case_number", "get_next_available_agent", "file_exists",
 })  # fmt: skip
 """Functions known by name only: a run that calls one fails with E_CONFIG, unless the bot has a script of that name."""
@@ -137,6 +147,10 @@ class Host:
         self._names: dict[str, Any] = {}
         self._baseline = 0
         self._unseen = 0
+        whole = self.limits.max_steps
+        self.budget = whole if run.steps_left is None else min(run.steps_left, whole)
+        """Steps of this turn."""
+        self._in_hand: list[tuple[int, Iterator[None]]] = []
         self.ticks = self.every(1)
 
     # --- time and chance --------------------------------------------------------------------------------------------
@@ -166,11 +180,15 @@ class Host:
         Values for ``every``. Steps are taken out of what is left of the turn's when they are handed out; that they are
         few near the end keeps what several iterators have in hand small.
         """
+        place = len(self._in_hand)
+        self._in_hand.append((steps, repeat(None, 0)))
         while (left := values.AMBIENCE.work) >= steps:
             count = int(min(_CHUNK, max(_LEAST_CHUNK, left // _PART_OF_REST))) // steps or 1
             count = min(count, int(left // steps))
             values.AMBIENCE.work -= count * steps
-            yield repeat(None, count)
+            chunk = repeat(None, count)
+            self._in_hand[place] = (steps, chunk)
+            yield chunk
             self._unseen += count * steps
             if self._unseen >= _CHUNK:
                 self._unseen = 0
@@ -188,7 +206,35 @@ class Host:
         self._baseline = resident
 
     def _spent(self) -> BudgetSpent:
+        if self.budget < self.limits.max_steps:
+            return self._hurried()
         return BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
+
+    def _hurried(self) -> BudgetSpent:
+        whole = self.limits.max_steps
+        message = (
+            f"The script made {whole:,} steps with too short pauses. A WAIT takes {whole / _WAITS:,.0f} of them "
+            f"and gives back {whole / _WHOLE_AGAIN_S:,.0f} a second: let it WAIT longer, or HEAR."
+        )
+        return BudgetSpent("E_LIMIT", message)
+
+    def after(self, seconds: float) -> datetime:
+        """The moment that a wait of so many seconds ends, later than now."""
+        return self.around.at + max(timedelta(seconds=seconds), _LEAST_WAIT)
+
+    def pause(self, until: datetime | None) -> None:
+        """
+        The run is going to wait until then, if nobody says anything before: count the wait, and what it gives back.
+
+        Raises: BudgetSpent: it waits again and again for almost no time.
+        """
+        whole = self.limits.max_steps
+        waited_s = 0.0 if until is None else (until - self.around.at).total_seconds()
+        left = values.AMBIENCE.work + sum(steps * length_hint(chunk) for steps, chunk in self._in_hand)
+        left += whole * (waited_s / _WHOLE_AGAIN_S - 1 / _WAITS)
+        if left < 0:
+            raise self._hurried()
+        self.run.steps_left = None if left >= whole else int(left)
 
     def spend(self, steps: int) -> None:
         """Count something that takes as long as so many steps. Raises: BudgetSpent."""
@@ -259,8 +305,6 @@ class Host:
             return function.call(self) if function.context else function.call()
         if name in WITHOUT_ARGUMENTS:
             return self.own_function(name, ())
-        if name == "history":
-            return self.missing("HISTORY")
         return None
 
     def predefined(self, name: str) -> tuple[bool, object]:

@@ -14,7 +14,7 @@ class Limits:
     The budgets of a run between two suspensions; past one of them the run fails with ``E_LIMIT``.
 
     Args:
-        max_steps: turns of loops and calls of procedures.
+        max_steps: turns of loops and calls of procedures. Short waits give back only some of them (``Host.pause``).
         max_depth: procedures and scripts inside each other.
         max_messages: TALKs.
         max_output: characters of all TALKs together.

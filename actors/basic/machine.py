@@ -20,6 +20,7 @@ from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
 from actors.basic.host import FUNCTIONS_TO_COME, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
+from actors.basic.keywords.history import transcript
 from actors.basic.parameters import bind
 from bus.protocol import Query, Rows
 from schemas.conversation import Attachment
@@ -84,15 +85,22 @@ class Machine:
         """The timer of WAIT went off."""
         return (yield from self._woken(lambda _: None))
 
+    def written(self, seq: int) -> Step:
+        """The transcript has what the run said before it asked for the history; it goes up to *seq*."""
+        return (yield from self._woken(lambda _: transcript(self.host, seq)))
+
     def _woken(self, result_of: Callable[[dict[str, Any]], Any]) -> Step:
         wait, self.run.wait = self.run.wait, None
         assert wait is not None
         try:
             result = result_of(wait)
+            if isinstance(result, GeneratorType):
+                self.host.spend(_QUERY_STEPS)
+                result = yield from result
+            if isinstance(result, Wait):
+                return self._suspend(result)
         except BasicError as error:
             return (yield from self._advance(None, error))
-        if isinstance(result, Wait):
-            return self._suspend(result)
         return (yield from self._advance(result, None))
 
     # --- the loop ---------------------------------------------------------------------------------------------------
@@ -142,13 +150,13 @@ class Machine:
                     if isinstance(value, GeneratorType):
                         host.spend(_QUERY_STEPS)
                         value = yield from value
+                    if isinstance(value, Wait):
+                        return self._suspend(value)
                 except BasicError as raised:
                     error = host.fault(raised)
                     if op == Op.TAIL and not error.line:
                         error.placed(activation.script, *left[3])
                     continue
-                if isinstance(value, Wait):
-                    return self._suspend(value)
         if error is not None:
             return self._failed(error)
         try:
@@ -203,7 +211,9 @@ class Machine:
         return activation.script, *_waits_in(self._program(activation), activation.frames[-1])
 
     def _suspend(self, wait: Wait) -> Outcome:
+        """Raises: BudgetSpent: the run waits again and again for almost no time."""
         run = self.run
+        self.host.pause(wait.deadline_at)
         run.waits += 1
         run.wait = {"on": wait.kind, "number": run.waits, **wait.data}
         for activation in run.stack:

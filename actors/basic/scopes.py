@@ -13,7 +13,9 @@ from actors.basic.host import OWN_FUNCTIONS
 from actors.basic.prices import paced
 from actors.basic.walk import children, nodes_of
 
-__all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
+__all__ = ["HISTORY", "LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
+
+HISTORY: Final = "history"
 
 LISTS_IN_PLACE: Final = frozenset({"append", "push"})
 """Keywords whose first operand is a place, which gets a list if it is null."""
@@ -85,6 +87,7 @@ class Scopes:
         self.paces: set[int] = set()
         """Numbers of steps, besides 1, that the code counts at once."""
         self._name_variables()
+        self._histories = {id(node) for body in (self.main, *self.bodies.values()) for node in self._read_history(body)}
         self._find_suspending()
         self._memory: dict[int, tuple[nodes.Node, bool]] = {}
 
@@ -119,6 +122,12 @@ class Scopes:
         self.written_by_procedures = frozenset().union(*written.values())
         written[""] = frozenset(bound for node in self.main.nodes for bound in _bound(node))
         self.shared_written_in = {name: names & self.shared for name, names in written.items()}
+
+    def _read_history(self, body: _Body) -> Iterator[nodes.Node]:
+        """Where *body* reads the predefined name, which takes a question to the session."""
+        own = parameters_of(self.procedures[body.name]) if body.name else ()
+        if HISTORY not in self.variables and HISTORY not in own:
+            yield from (node for node in body.nodes if isinstance(node, nodes.Name) and node.name == HISTORY)
 
     def _find_suspending(self) -> None:
         """Bodies that need a frame of their own: they suspend, jump by label, or call one that does."""
@@ -155,6 +164,8 @@ class Scopes:
                 return self.suspends_keyword(phrase)
             case nodes.Call():
                 return self.calls_script(node)
+            case nodes.Name():
+                return id(node) in self._histories
             case _:
                 return False
 

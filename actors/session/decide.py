@@ -44,6 +44,7 @@ from schemas.dialog import (
     Said,
     SuggestionAdded,
     SuggestionsCleared,
+    TranscriptWritten,
 )
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
@@ -284,7 +285,10 @@ class _Conversation:
             state.opener = None
         elif isinstance(outcome, AwaitsWorld):
             run.asked, run.heard = False, False
-            self.turn.emit(_topic_of(state.channel), TypingShown, partition=state.slot)
+            if outcome.what == "history":  # it goes on at once
+                self.turn.emit(BASIC, TranscriptWritten, run=run.id, seq=state.seq)
+            else:
+                self.turn.emit(_topic_of(state.channel), TypingShown, partition=state.slot)
         elif isinstance(outcome, Ended):
             self._run_is_over()
         else:

@@ -136,3 +136,12 @@ def test_example_bots_say_what_they_should(file: Path) -> None:
     draft = check_package(next(folder for folder in file.parents if folder.suffix == ".gbai"), 1_000_000)
     went = play(parse_chat(file), draft.package, lambda package, now: Rehearsal.of(package, now, Limits()))
     assert not went.difference, f"{file}:{went.line}\n{went.difference}"
+
+
+def test_history_has_what_was_said_and_no_secret(tmp_path: Path) -> None:
+    script = 'HEAR x AS PASSWORD WITH "Password?"\nHEAR y WITH "Well?"\nTALK "Hm"\nTALK history\nTALK "Done"\n'
+    bot = BotPackage(name="discreet", scripts={"start": script})
+    told = r"/Bot: Password\?\s+User: •+\s+Bot: Well\?\s+User: yes\s+Bot: Hm/"
+    text = f"< Password?\n> open sesame\n< Well?\n> yes\n< Hm\n< {told}\n< Done\n"
+    went = played(tmp_path, text, bot)
+    assert not went.difference, went.difference

@@ -98,7 +98,7 @@ async def one_life(disk: Disk, client: Client, crash_at: int | None) -> int:
 
     async def transcript(after: int) -> Sequence[Message]:
         await bus.breathe()
-        rows = [row.values for row in disk.rows if row.statement == "messages.insert"]
+        rows = disk.tables.get("messages", {}).values()
         return [Message.from_json(body) for _, seq, _, _, body in rows if seq > after]
 
     stepping(loop, step)
@@ -140,6 +140,8 @@ def left_on(disk: Disk) -> dict[str, Any]:
         "log": logs,
         "states": {place: decode(stored.value)["state"] for place, stored in disk.states.items()},
         "rows": disk.rows,
+        "messages": disk.tables["messages"],
+        "queries": [(each.index, each.query, each.rows) for each in disk.recorded],
         "memory": disk.tables["bot_memory"],
         "timers": normal([_request(row[1], row[5]) for row in disk.tables["timers"].values()]),
         "dead": disk.dead,

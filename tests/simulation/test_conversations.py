@@ -26,6 +26,8 @@ FOR i = 1 TO 3
     IF i = 2 THEN WAIT 2.5
 NEXT
 TALK "Goodbye, " + name + ". Your last word was " + answer
+WAIT 0
+TALK LEN(SPLIT(history, CHR(10))) + " lines"
 """
 PACKAGE = BotPackage(name="greeter", scripts={"start": SCRIPT}).to_bytes()
 VERSION = digest_of(PACKAGE)
@@ -49,7 +51,7 @@ async def _dialog(world: World, name: str) -> None:
     for number, text in enumerate((name, "one", "two", "three"), 1):
         await client.hears(number)
         await client.say(text)
-    await client.hears(5)
+    await client.hears(6)
 
 
 def expected() -> dict[str, list[str]]:
@@ -58,6 +60,7 @@ def expected() -> dict[str, list[str]]:
             "What is your name?",
             *(f"Hello {name}, number {i}" for i in (1, 2, 3)),
             f"Goodbye, {name}. Your last word was three",
+            "9 lines",
         ]
         for number in range(CLIENTS)
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import GeneratorType
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,7 +13,7 @@ from actors.basic import BasicActor, BasicState, Limits
 from bus import codec
 from bus.actor import Resource, Turn
 from bus.protocol import Query
-from schemas.conversation import Attachment, Person
+from schemas.conversation import Attachment, Message, Person
 from schemas.dialog import (
     Act,
     AnswerGiven,
@@ -27,6 +27,7 @@ from schemas.dialog import (
     RunCancelled,
     RunRequested,
     Said,
+    TranscriptWritten,
 )
 from schemas.envelope import Event
 from schemas.package import BotPackage, digest_of
@@ -67,6 +68,7 @@ class World:
         self.last: list[Act] = []
         self.outcome: Outcome | None = None
         self.timers: list[TimerRequested] = []
+        self.transcript: list[Message] = []
         self.turn: Turn | None = None
         self.publish(BotPackage(name="testbot", scripts=sources, config=config or {}))
 
@@ -90,6 +92,7 @@ class World:
         )
 
     def answer(self, text: str, *attachments: Attachment) -> World:
+        self.enter("user", text, *attachments)
         return self.send(AnswerGiven, run=self.run, text=text, attachments=attachments)
 
     def overdue(self) -> World:
@@ -102,6 +105,17 @@ class World:
         timer = self.timers[-1]
         self.at = timer.due_at
         return self.send(TimerFired, timer=timer.timer, due_at=timer.due_at)
+
+    def written(self, seq: int | None = None) -> World:
+        """The session says that the transcript has what the run said."""
+        return self.send(TranscriptWritten, run=self.run, seq=len(self.transcript) if seq is None else seq)
+
+    def enter(self, role: Literal["user", "bot"], text: str, *attachments: Attachment) -> None:
+        """The session writes an entry of the transcript."""
+        seq = len(self.transcript) + 1
+        self.transcript.append(
+            Message(seq=seq, id=UUID(int=seq), role=role, text=text, attachments=attachments, at=self.at)
+        )
 
     def cancel(self) -> World:
         return self.send(RunCancelled, run=self.run, reason="test")
@@ -129,6 +143,9 @@ class World:
             if isinstance(outgoing.event, RunAdvanced):
                 self.last = list(outgoing.event.acts)
                 self.acts += self.last
+                for act in self.last:
+                    if isinstance(act, Said):
+                        self.enter("bot", act.text, *act.attachments)
                 self.outcome = outgoing.event.outcome
             elif isinstance(outgoing.event, TimerRequested):
                 self.timers.append(outgoing.event)
@@ -157,6 +174,9 @@ class World:
             case "all":
                 found = [(key[-1], value) for key, value in self.memory.items() if key[:-1] == (table, *query.values)]
                 return [{"name": name, "value": value} for name, value in sorted(found)]
+            case "newest":
+                _, upto, most, _ = query.values
+                return [{"body": entry.to_json().decode()} for entry in self.transcript[:upto][: -most - 1 : -1]]
             case _:
                 raise AssertionError(query.sql)
         return []
@@ -194,7 +214,7 @@ def play(
     waiting = list(answers)
     while isinstance(world.outcome, AwaitsAnswer | AwaitsWorld):
         if isinstance(world.outcome, AwaitsWorld):
-            world.fire()
+            world.written() if world.outcome.what == "history" else world.fire()
         elif waiting:
             world.answer(waiting.pop(0))
         else:

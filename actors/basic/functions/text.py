@@ -21,6 +21,7 @@ from actors.basic.values import (
     approximate_size,
     contains,
     ends_with,
+    get_member,
     grown,
     iterate,
     length,
@@ -37,7 +38,12 @@ from actors.basic.values import (
 from actors.basic.values.conversion import json_value
 from actors.basic.values.members import join, replace, split
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "format_history"]
+
+_SPEAKERS: Final = ("role", "sender", "from", "author")
+_SAID: Final = ("text", "content", "message", "body")
+_LABELS: Final = {"user": "User", "bot": "Bot", "assistant": "Bot", "human": "Human"}
+_HISTORY_STEPS: Final = 20
 
 _HASHES: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
 
@@ -290,6 +296,30 @@ def joined(items: object, separator: object = ",") -> str:
     return join(items, separator)
 
 
+def format_history(rows: object) -> str:
+    """A line for each of *rows*, objects of which one field says who spoke and one what: ``User: Hello``."""
+    if isinstance(rows, str):
+        return rows
+    lines = []
+    for row in iterate(rows):
+        worked(_HISTORY_STEPS)
+        text = to_text(_first(row, _SAID))
+        grown(len(text))
+        speaker = to_text(_first(row, _SPEAKERS)).strip()
+        speaker = _LABELS.get(speaker.lower(), speaker)
+        lines.append(f"{speaker}: {text}" if speaker else text)
+    text = "\n".join(lines)
+    grown(len(text))
+    return text
+
+
+def _first(row: object, names: tuple[str, ...]) -> object:
+    """The first of those fields that is there; of what has no fields, itself."""
+    if not isinstance(row, dict):
+        return row if names is _SAID else None
+    return next((found for name in names if (found := get_member(row, name)) is not None), None)
+
+
 FUNCTIONS: Final[tuple[Function, ...]] = (
     *named("len length", 1, 1, length),
     *named("left", 2, 2, left),
@@ -328,4 +358,5 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     *named("urlencode", 1, 1, url_encoded),
     *named("hash", 1, 2, hashed),
     *named("format", 1, 2, format_function),
+    *named("format_history", 1, 1, format_history),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -106,8 +105,7 @@ def _options(given: Sequence[Any]) -> list[str]:
 def _waiting(host: Host, data: dict[str, Any]) -> Wait:
     for option in data["options"]:
         host.suggest(option, option, until_answered=True)
-    deadline = host.around.at + timedelta(seconds=data["timeout"])
-    return Wait("hear", data, deadline, data["kind"] in hearing.SECRET)
+    return Wait("hear", data, host.after(data["timeout"]), data["kind"] in hearing.SECRET)
 
 
 def heard(host: Host, wait: dict[str, Any], text: str, attachments: tuple[Attachment, ...]) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from actors.basic.host import Handler
-from actors.basic.keywords import conversation, lists, memory, session, time
+from actors.basic.keywords import conversation, history, lists, memory, session, time
 
 __all__ = ["HANDLERS"]
 
 HANDLERS: Final[dict[str, Handler]] = {
     phrase: handler
-    for family in (conversation, lists, memory, session, time)
+    for family in (conversation, history, lists, memory, session, time)
     for phrase, handler in family.HANDLERS.items()
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from actors.basic.errors import BasicError
@@ -19,7 +18,7 @@ def wait(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Wait:
     seconds = to_number(arguments[0])
     if not 0 <= seconds <= MAX_SECONDS:
         raise BasicError("E_VALUE", "WAIT needs a number of seconds from 0 up to ten years.")
-    return Wait("timer", {}, host.around.at + timedelta(seconds=seconds))
+    return Wait("timer", {}, host.after(seconds))
 
 
 HANDLERS: Final[dict[str, Handler]] = {"wait": wait, "delay": wait}

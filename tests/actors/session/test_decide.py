@@ -42,6 +42,7 @@ from schemas.dialog import (
     RunRequested,
     Said,
     SuggestionAdded,
+    TranscriptWritten,
 )
 from schemas.envelope import Event
 from schemas.failure import TurnFailed
@@ -311,6 +312,20 @@ def test_busy_with_the_world_shows_typing() -> None:
     assert len(c.all(TypingShown)) == 1
 
 
+def test_a_run_that_asks_for_the_history_is_told_how_far_the_transcript_goes() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(Said(text="One"), outcome=AwaitsWorld(what="timer"))
+    c.says("not now")
+    out = c.runs(Said(text="Two"), outcome=AwaitsWorld(what="history"))
+    assert kinds(out) == ["message.ready", "transcript.written"]
+    (written,) = c.all(TranscriptWritten)
+    assert (written.run, written.seq) == (c.all(RunRequested)[0].run, 3)
+    assert [row.values[1] for row in c.rows if row.statement == "messages.insert"] == [1, 2, 3]
+    c.give(ConversationClosed, reason="client")
+    assert c.runs(Said(text="late"), outcome=AwaitsWorld(what="history")) == []
+
+
 def test_secret_answer_is_not_in_the_transcript() -> None:
     c = Conversation()
     c.open()
@@ -476,7 +491,7 @@ def test_whatever_happens_numbers_are_dense_and_every_message_is_acknowledged_on
         elif c.all(RunRequested):
             outcome = {
                 "ask": AwaitsAnswer(deadline_at=c.now + timedelta(hours=1)),
-                "world": AwaitsWorld(what="timer"),
+                "world": AwaitsWorld(what="history" if n else "timer"),
                 "end": Ended(),
                 "fail": Failed(code="E_TYPE", message="", script="start", line=1),
             }[what]

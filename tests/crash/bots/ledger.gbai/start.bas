@@ -9,6 +9,9 @@ DO
     APPEND all, word
     SET BOT MEMORY word, n
     TALK "${n}: ${word}"
-    IF n MOD 3 = 0 THEN WAIT 0.1
+    IF n MOD 3 = 0 THEN
+        WAIT 0.1
+        IF NOT (history CONTAINS "Bot: ${n}: ${word}") THEN TALK "My last words are not in the history."
+    END IF
     CALL "sum", all
 LOOP

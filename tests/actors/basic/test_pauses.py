@@ -1,0 +1,106 @@
+"""A loop that waits is a loop: what a wait gives back of the budget is worth the time that it takes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from actors.basic import BasicState, Limits
+from actors.basic.compiler import program_hash
+from schemas.dialog import AwaitsAnswer, AwaitsWorld, Failed
+from tests.support.scripts import World
+
+LIMITS = Limits(max_steps=10_000)
+ENOUGH = 500
+
+
+def lasting(script: str, *, most: int = ENOUGH) -> tuple[World, int]:
+    """The script, its timers fired and its questions unanswered; how often it waited until it ended."""
+    world = World(script, stored=False, limits=LIMITS).begin()
+    for waits in range(most):
+        if isinstance(world.outcome, AwaitsWorld):
+            world.fire()
+        elif isinstance(world.outcome, AwaitsAnswer):
+            world.overdue()
+        else:
+            return world, waits
+    return world, most
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    ["WAIT 0", "WAIT 0.02", "HEAR x TIMEOUT 0.001 DEFAULT 1", "CALL pause"],
+    ids=["no time", "little time", "nobody heard", "in a procedure"],
+)
+def test_a_loop_that_waits_for_almost_no_time_is_stopped(waiting: str) -> None:
+    world, waits = lasting(f"n = 0\nWHILE TRUE\nn = n + 1\n{waiting}\nWEND\nSUB pause\nWAIT 0\nEND SUB")
+    failure = world.failure
+    assert (failure.code, failure.script) == ("E_LIMIT", "start")
+    assert failure.line in (2, 4, 7)
+    assert failure.message == (
+        "The script made 10,000 steps with too short pauses. "
+        "A WAIT takes 100 of them and gives back 2,000 a second: let it WAIT longer, or HEAR."
+    )
+    assert 50 < waits < 150
+
+
+@pytest.mark.parametrize("seconds", ["1", "0.1", "3600"])
+def test_a_loop_that_waits_as_long_as_its_work_is_worth_goes_on(seconds: str) -> None:
+    world, waits = lasting(f"WHILE TRUE\nFOR i = 1 TO 10\nNEXT\nWAIT {seconds}\nWEND")
+    assert waits == ENOUGH
+    assert isinstance(world.outcome, AwaitsWorld)
+
+
+def test_what_is_done_between_waits_adds_up() -> None:
+    script = "WHILE TRUE\nFOR i = 1 TO 4000\nNEXT\nWAIT {}\nWEND"
+    stopped, waits = lasting(script.format(1))
+    assert (stopped.failure.code, stopped.failure.line) == ("E_LIMIT", 2)
+    assert "with too short pauses" in stopped.failure.message
+    assert 2 <= waits <= 5
+    assert lasting(script.format(5))[1] == ENOUGH
+
+
+def test_steps_in_hand_when_a_run_waits_are_not_lost() -> None:
+    """Several counters had taken some out of the budget in advance: only what was used counts."""
+    world, waits = lasting(
+        "SUB a\nFOR i = 1 TO 3\nNEXT\nEND SUB\nFOR j = 1 TO 85\nCALL a\nx = [j]\nWAIT 0\nNEXT\nRETURN 7"
+    )
+    assert (world.result, waits) == (7, 85)
+
+
+def test_what_a_person_says_gives_all_of_it_back() -> None:
+    world = World("WHILE TRUE\nFOR i = 1 TO 8000\nNEXT\nHEAR x TIMEOUT 1\nWEND", limits=LIMITS).begin()
+    for _ in range(10):
+        assert isinstance(world.outcome, AwaitsAnswer)
+        world.answer("on")
+    world.overdue()
+    assert isinstance(world.outcome, Failed)
+
+
+def test_a_question_costs_nothing_where_it_is_asked_with_the_last_steps() -> None:
+    for rounds in range(9_900, 10_000, 9):
+        world = World(f"FOR i = 1 TO {rounds}\nNEXT\nHEAR x\nRETURN x", limits=LIMITS).begin()
+        if not isinstance(world.outcome, Failed):
+            assert world.answer("yes").result == "yes"
+
+
+def test_time_moves_on_however_short_a_wait_is() -> None:
+    world, _ = lasting("FOR i = 1 TO 20\nWAIT 0\nWAIT 0.0000001\nNEXT")
+    due = [timer.due_at for timer in world.timers]
+    assert len(due) == 40
+    assert all(before < after for before, after in pairwise(due))
+
+
+def test_a_run_that_was_stored_before_pauses_were_counted_goes_on_with_all_of_its_steps() -> None:
+    source = "n = 1\nWAIT 5\nFOR i = 1 TO 9500\nNEXT\nRETURN n + i"
+    world = World(source, limits=LIMITS).begin()
+    stored = (
+        b'{"runs":{"00000000-0000-0000-0000-00000000004d":{"bot":"testbot","bot_version":"%b","script":"start",'
+        b'"trigger":"start","channel":"web","person":{"id":"p1"},"message":"","frames":{"stack":[["start","%b",'
+        b'[["",1,0]]]],"wait":{"on":"timer","number":1,"has_default":false},"waits":1,"flat":[{},{},{"n":1}]}}}}'
+    )
+    digest = program_hash(source).encode()
+    world.state = msgspec.json.decode(stored % (world.version.encode(), digest), type=BasicState)
+    assert world.fire().result == 9501
