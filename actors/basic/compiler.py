@@ -25,12 +25,12 @@ from actors.basic.framed import FramedWriter
 from actors.basic.keywords import TABLE
 from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.runtime import NAMESPACE
-from actors.basic.scopes import HISTORY, Scopes, parameters_of
+from actors.basic.scopes import Scopes, parameters_of
 from actors.basic.statements import PlainWriter
 
 __all__ = ["LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Version of how bodies are cut into blocks. A stored frame counts blocks, so a change here makes other programs."""
 
 Framed = Callable[..., tuple[Any, ...]]
@@ -82,9 +82,7 @@ class Program:
 
 def program_hash(source: str) -> str:
     """What a stored run remembers its program by."""
-    # Reading the history used to be no suspension. Only scripts that may do so are cut in another way since.
-    layout = f"{LAYOUT} {HISTORY}" if HISTORY in source.lower() else LAYOUT
-    return hashlib.sha256(f"{layout}\n{source}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{LAYOUT}\n{source}".encode()).hexdigest()[:32]
 
 
 def _suspends(phrase: str) -> bool:

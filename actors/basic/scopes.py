@@ -13,9 +13,9 @@ from actors.basic.host import OWN_FUNCTIONS
 from actors.basic.prices import paced
 from actors.basic.walk import children, nodes_of
 
-__all__ = ["HISTORY", "LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
+__all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
 
-HISTORY: Final = "history"
+_HISTORY: Final = "history"
 
 LISTS_IN_PLACE: Final = frozenset({"append", "push"})
 """Keywords whose first operand is a place, which gets a list if it is null."""
@@ -126,8 +126,8 @@ class Scopes:
     def _read_history(self, body: _Body) -> Iterator[nodes.Node]:
         """Where *body* reads the predefined name, which takes a question to the session."""
         own = parameters_of(self.procedures[body.name]) if body.name else ()
-        if HISTORY not in self.variables and HISTORY not in own:
-            yield from (node for node in body.nodes if isinstance(node, nodes.Name) and node.name == HISTORY)
+        if _HISTORY not in self.variables and _HISTORY not in own:
+            yield from (node for node in body.nodes if isinstance(node, nodes.Name) and node.name == _HISTORY)
 
     def _find_suspending(self) -> None:
         """Bodies that need a frame of their own: they suspend, jump by label, or call one that does."""

@@ -52,6 +52,8 @@ class Events(Control):
         elif self.is_word("insert", "update", "delete") and self.peek().value == "of":
             trigger = cast("Literal['insert', 'update', 'delete']", self.advance().value)
             self.advance()
+        if not self._operand_at(self.index):
+            self.fail(f"expected the event after ON, not {self.described()}", hint='for example ON EVENT "order paid"')
         subject = self.before(frozenset(["from", "subject", "events", "call"]), self.coalesce)
         if (trigger == "email" and self.is_word("from", "subject")) or (trigger == "change" and self.is_word("events")):
             detail = (cast(str, self.advance().value), self.coalesce())

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
 from actors.basic import Limits, check_script
-from actors.basic.compiler import program_hash
 from actors.basic.keywords.history import CHARS, MESSAGES
 from schemas.conversation import Attachment
 from schemas.dialog import AwaitsAnswer, AwaitsWorld
@@ -78,12 +75,6 @@ def test_where_nobody_talks_there_is_none() -> None:
 def test_a_run_that_was_cancelled_goes_on_with_nothing() -> None:
     world = World('TALK "one"\nx = history\nTALK "two"').begin().cancel()
     assert world.written().said == ["one"]
-
-
-def test_only_scripts_that_may_read_it_are_other_programs_than_before() -> None:
-    """Runs that were stored before it was a suspension go on, but for those whose blocks are counted in another way."""
-    assert program_hash("TALK 1") == hashlib.sha256(b"1\nTALK 1").hexdigest()[:32]
-    assert program_hash("TALK History") != hashlib.sha256(b"1\nTALK History").hexdigest()[:32]
 
 
 def test_a_loop_that_does_nothing_but_ask_is_stopped() -> None:

@@ -140,7 +140,7 @@ PRICES: dict[str, tuple[str, float]] = {
     "branches that can wait and are not taken": ("IF q THEN HEAR x\n" * 10, 100),
     "cases that can wait and are not taken": (
         "SELECT CASE n\n" + "".join(f"CASE {case}\nHEAR x\n" for case in range(20, 40)) + "END SELECT",
-        80,
+        125,
     ),
     "memory of the bot": ('SET BOT MEMORY "k", 1', 1_010),
 }
