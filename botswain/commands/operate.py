@@ -54,7 +54,7 @@ def doctor(list_settings: bool, as_json: bool, **given: Any) -> None:
         else:
             for row in rows:
                 show(paint(row["variable"], bold=True) + f" = {row['value'] or '(unset)'}   [{row['source']}]")
-                show(f"    {row['about']}. {row['allowed'].capitalize()}. Default: {row['default'] or 'unset'}.")
+                show(f"    {row['about']}. Allowed: {row['allowed']}. Default: {row['default'] or 'unset'}.")
         return
     findings: list[doctors.Finding] = []
 
@@ -178,7 +178,7 @@ def dead() -> None:
 @json_option
 @data_option
 def dead_list(limit: int, after: UUID | None, as_json: bool, **given: Any) -> None:
-    """Oldest first."""
+    """List what was set aside, oldest first."""
 
     async def main() -> None:
         async with reading(given) as reads:

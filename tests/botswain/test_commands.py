@@ -103,10 +103,13 @@ def test_a_database_that_is_not_there_is_a_plain_message(command: str) -> None:
 def test_settings_are_listed_without_secrets() -> None:
     found = botswain("doctor", "--settings", "--json", BOTSWAIN_SECRET="swordfish-swordfish")
     rows = {row["variable"]: row for row in json.loads(found.stdout)}
+    shown = botswain("doctor", "--settings").stdout
     assert rows["BOTSWAIN_SECRET"]["value"] == "********"
     assert rows["BOTSWAIN_SECRET"]["source"] == "environment"
     assert rows["BOTSWAIN_PORT"]["default"] == "8080"
     assert "swordfish" not in found.stdout
+    for row in rows.values():  # for people the allowed values stand there as they have to be written
+        assert f"Allowed: {row['allowed']}." in shown
 
 
 def test_check_shows_every_error_and_ends_with_one(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -309,8 +311,13 @@ async def test_who_has_no_bots_is_told_what_to_do(browser: Browser, tmp_path: Pa
         await reload_until(page, bare.url, ".hint:has-text('has no package')")
         # What the page says, done by the letter.
         script = await page.locator("pre").inner_text()
+        [command] = await page.locator("li code", has_text="botswain check").all_inner_texts()
         (bots / "hello.gbai").mkdir()
         (bots / "hello.gbai" / "start.bas").write_text(script, "utf-8")
+        check = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command.split()), env={**os.environ, "BOTSWAIN_BOTS": str(bots)}
+        )
+        assert await check.wait() == 0
         await reload_until(page, bare.url, ".card")
         await page.get_by_role("link", name="Hello").click()
         await hears(page, "Hello! What is your name?")
