@@ -28,7 +28,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run *main*; these commands take moments, so the standard event loop will do."""
+    """
+    Run *main*; these commands take moments, so the standard event loop will do. Standard output is for their answer:
+    beside it only warnings are logged, to standard error.
+    """
+    from botswain.logs import configure_logging
+
+    configure_logging("warning", "auto")
     asyncio.run(main)
 
 
