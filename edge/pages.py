@@ -42,8 +42,8 @@ _ENGLISH: Final = {
     "step_folder": "Make a folder <code>hello.gbai</code> in your folder of bots.",
     "step_script": "Put a file <code>start.bas</code> into it:",
     "step_reload": "Reload this page. A folder of bots that is being watched needs nothing else; otherwise run"
-    " <code>botswain publish hello.gbai</code>.",
-    "step_check": "If it does not appear, <code>botswain check hello.gbai</code> tells why.",
+    " <code>botswain publish hello</code>.",
+    "step_check": "If it does not appear, <code>botswain check hello</code> tells why.",
     "more": "Only the first {shown} of {count} are shown.",
     "no_script": "This chat needs JavaScript.",
     "greeting": "Hello! What is your name?",
@@ -63,8 +63,8 @@ _PORTUGUESE: Final = {
     "step_folder": "Crie uma pasta <code>hello.gbai</code> na sua pasta de bots.",
     "step_script": "Coloque nela um arquivo <code>start.bas</code>:",
     "step_reload": "Recarregue esta página. Uma pasta de bots que é observada não precisa de mais nada; senão, execute"
-    " <code>botswain publish hello.gbai</code>.",
-    "step_check": "Se ele não aparecer, <code>botswain check hello.gbai</code> diz por quê.",
+    " <code>botswain publish hello</code>.",
+    "step_check": "Se ele não aparecer, <code>botswain check hello</code> diz por quê.",
     "more": "São mostrados só os primeiros {shown} de {count}.",
     "no_script": "Este chat precisa de JavaScript.",
     "greeting": "Olá! Qual é o seu nome?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,14 @@ def _drafts(path: Path, bots: Path, max_script_bytes: int) -> list[Draft]:
     if not folders:
         raise Problem(f"There is no bot in {path}.", "A bot is a folder NAME.gbai with scripts in it.")
     return [check_package(folder, max_script_bytes) for folder in folders]
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """Run *main*, which opens the database. Beside the answer only warnings are logged, to standard error."""
+    from botswain.logs import configure_logging
+
+    configure_logging("warning", "auto")
+    asyncio.run(main)
 
 
 @click.command()
@@ -112,7 +121,7 @@ def publish(path: Path, **given: Any) -> None:
                 fresh = await shelf.publish(draft.package)
                 show(f"{draft.name}: version {draft.version[:12]} is {'now' if fresh else 'already'} in force")
 
-    asyncio.run(main())
+    _run(main())
 
 
 @click.command()
@@ -130,7 +139,7 @@ def withdraw(bot: str, **given: Any) -> None:
                 raise Problem(f"There is no bot {bot!r}.")
             show(f"{bot} is withdrawn")
 
-    asyncio.run(main())
+    _run(main())
 
 
 @click.command()

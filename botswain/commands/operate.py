@@ -28,7 +28,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For scripts.
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run *main*; these commands take moments, so the standard event loop will do."""
+    """
+    Run *main*; these commands take moments, so the standard event loop will do. Standard output is for their answer:
+    beside it only warnings are logged, to standard error.
+    """
+    from botswain.logs import configure_logging
+
+    configure_logging("warning", "auto")
     asyncio.run(main)
 
 
@@ -54,7 +60,7 @@ def doctor(list_settings: bool, as_json: bool, **given: Any) -> None:
         else:
             for row in rows:
                 show(paint(row["variable"], bold=True) + f" = {row['value'] or '(unset)'}   [{row['source']}]")
-                show(f"    {row['about']}. {row['allowed'].capitalize()}. Default: {row['default'] or 'unset'}.")
+                show(f"    {row['about']}. Allowed: {row['allowed']}. Default: {row['default'] or 'unset'}.")
         return
     findings: list[doctors.Finding] = []
 
@@ -178,7 +184,7 @@ def dead() -> None:
 @json_option
 @data_option
 def dead_list(limit: int, after: UUID | None, as_json: bool, **given: Any) -> None:
-    """Oldest first."""
+    """List what was set aside, oldest first."""
 
     async def main() -> None:
         async with reading(given) as reads:

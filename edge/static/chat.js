@@ -43,6 +43,7 @@ function author(role) {
 
 function messageBox(role, at, body) {
   const bubble = make("div", "bubble", body);
+  bubble.dir = "auto"; // Arabic and Hebrew begin at the right
   const meta = make("div", "meta", timeOf(at));
   const box = make("article", `message ${role}`, make("span", "spoken", author(role)), bubble, meta);
   if (role === "human") bubble.before(make("div", "human-name", words.human));
@@ -300,6 +301,7 @@ function suggest(found) {
   suggestions.replaceChildren(...found.map(({ text, value }) => {
     const button = make("button", "suggestion", text);
     button.type = "button";
+    button.dir = "auto";
     button.addEventListener("click", () => {
       say(value);
       input.focus({ preventScroll: true });
@@ -334,6 +336,7 @@ find("composer").addEventListener("submit", (event) => {
   if (!text) return;
   if ([...text].length > limit) {
     notice(words.tooLong(limit), true);
+    toEnd(); // it answers what was just done: somebody who reads further up must see it, too
     return;
   }
   input.value = "";

@@ -3,6 +3,7 @@
 
 const LONGEST = 20_000; // longer texts are shown as they are
 const DEEPEST = 8;
+const LONG_WORD = /\S{17}/; // a column of a table need not be wide enough for it
 
 export function safeAddress(text) {
   try {
@@ -164,6 +165,7 @@ function table(lines, at, into) {
       if (name === "th") cell.scope = "col";
       if (sides[index]) cell.className = sides[index];
       inline(text, cell, 0);
+      if (LONG_WORD.test(cell.textContent)) cell.classList.add("long");
       made.append(cell);
     });
     return made;

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.botswain_process import data_directory
+
 ROOT = Path(__file__).parents[2]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("BOTSWAIN_")}
 HELLO = 'HEAR who WITH "Who are you?"\nTALK "Hello, ${who}!"\n'
@@ -103,10 +105,13 @@ def test_a_database_that_is_not_there_is_a_plain_message(command: str) -> None:
 def test_settings_are_listed_without_secrets() -> None:
     found = botswain("doctor", "--settings", "--json", BOTSWAIN_SECRET="swordfish-swordfish")
     rows = {row["variable"]: row for row in json.loads(found.stdout)}
+    shown = botswain("doctor", "--settings").stdout
     assert rows["BOTSWAIN_SECRET"]["value"] == "********"
     assert rows["BOTSWAIN_SECRET"]["source"] == "environment"
     assert rows["BOTSWAIN_PORT"]["default"] == "8080"
     assert "swordfish" not in found.stdout
+    for row in rows.values():  # for people the allowed values stand there as they have to be written
+        assert f"Allowed: {row['allowed']}." in shown
 
 
 def test_check_shows_every_error_and_ends_with_one(tmp_path: Path) -> None:
@@ -120,6 +125,16 @@ def test_check_shows_every_error_and_ends_with_one(tmp_path: Path) -> None:
     faults = json.loads(botswain("check", "--json", tmp_path).stdout)
     assert {fault["bot"] for fault in faults} == {"bad", "worse"}
     assert "\x1b" not in found.stdout, "colours are for terminals"
+
+
+def test_a_command_that_starts_the_database_prints_only_its_answer(tmp_path: Path) -> None:
+    bot(tmp_path / "hello.gbai")
+    with data_directory() as data:
+        published = botswain("publish", tmp_path / "hello.gbai", BOTSWAIN_DATA=str(data))
+        topics = botswain("topics", "--json", BOTSWAIN_DATA=str(data))
+    assert re.fullmatch(r"hello: version \w{12} is now in force\n", published.stdout)
+    assert json.loads(topics.stdout) == []
+    assert published.stderr + topics.stderr == ""
 
 
 def test_a_bot_of_the_folder_is_known_by_its_name(tmp_path: Path) -> None:

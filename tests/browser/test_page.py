@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -189,10 +191,58 @@ async def test_everything_can_be_read_and_fits(
             assert poor == [], path
             width = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
             assert width[0] <= width[1], path
+            if await page.locator(".scroller").count():  # a conversation scrolls by itself, within a page that does not
+                height = await page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+                assert height[0] <= height[1], path
             for box in await page.locator("button:visible, .card").all():
                 size = await box.bounding_box()
                 assert size is not None
                 assert size["height"] >= 40, await box.text_content()
+
+
+async def test_what_is_written_from_the_right_begins_there(browser: Browser, here: Place) -> None:
+    direction = "(element) => getComputedStyle(element).direction"
+    async with visit(browser, f"{here.url}/chat/quiz") as page:
+        await hears(page, "What shall I call you?")
+        await page.locator("#input").fill("ليلى")
+        assert await page.locator("#input").evaluate(direction) == "rtl"
+        await page.keyboard.press("Enter")
+        await expect(bubbles(page, "bot")).to_have_count(3)
+        assert await bubbles(page, "user").evaluate(direction) == "rtl"
+        assert await bubbles(page, "bot").last.evaluate(direction) == "ltr"
+
+
+async def test_a_table_is_scrolled_before_an_ordinary_word_breaks(browser: Browser, here: Place) -> None:
+    table = """async (words) => {
+        const { render } = await import("/static/markdown.js");
+        const bubble = document.querySelector(".bubble");
+        bubble.replaceChildren(render(`| a | b | c | d |\n|---|---|---|---|\n| ${words.join(" | ")} |`));
+        return [...bubble.querySelectorAll("td")].map((cell) => cell.clientHeight);
+    }"""
+    async with visit(browser, f"{here.url}/chat/quiz", **PHONE) as page:
+        await hears(page, "What shall I call you?")
+        low = await page.evaluate(table, ["1", "2", "3", "4"])
+        assert await page.evaluate(table, ["Margherita", "mozzarella", "everything", "peperoncino"]) == low
+        assert max(await page.evaluate(table, ["x" * 60, "mozzarella", "everything", "peperoncino"])) > low[0]
+
+
+async def test_a_refusal_is_seen_by_who_reads_further_up(browser: Browser, here: Place) -> None:
+    async with visit(browser, f"{here.url}/chat/pizza", viewport={"width": 900, "height": 360}) as page:
+        await hears(page, "Which pizza would you like?")
+        await page.get_by_role("log").focus()
+        await page.keyboard.press("Home")
+        await expect(bubbles(page).first).to_be_in_viewport()
+        await say(page, "x" * 10_001)
+        await expect(page.get_by_text("A message can have at most 10,000 characters.")).to_be_in_viewport()
+
+
+async def test_nothing_jumps_when_the_connection_breaks(browser: Browser, here: Place) -> None:
+    async with visit(browser, f"{here.url}/chat/pizza", **PHONE) as page:
+        await hears(page, "Which pizza would you like?")
+        height = await page.locator(".top").evaluate("(element) => element.clientHeight")
+        await page.context.set_offline(True)
+        await expect(page.locator("#state")).to_have_attribute("data-state", "waiting")
+        assert await page.locator(".top").evaluate("(element) => element.clientHeight") == height
 
 
 async def test_light_or_dark_by_the_button_is_what_the_system_would_give(browser: Browser, here: Place) -> None:
@@ -261,8 +311,13 @@ async def test_who_has_no_bots_is_told_what_to_do(browser: Browser, tmp_path: Pa
         await reload_until(page, bare.url, ".hint:has-text('has no package')")
         # What the page says, done by the letter.
         script = await page.locator("pre").inner_text()
+        [command] = await page.locator("li code", has_text="botswain check").all_inner_texts()
         (bots / "hello.gbai").mkdir()
         (bots / "hello.gbai" / "start.bas").write_text(script, "utf-8")
+        check = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", *command.split()), env={**os.environ, "BOTSWAIN_BOTS": str(bots)}
+        )
+        assert await check.wait() == 0
         await reload_until(page, bare.url, ".card")
         await page.get_by_role("link", name="Hello").click()
         await hears(page, "Hello! What is your name?")

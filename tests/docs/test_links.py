@@ -13,6 +13,8 @@ from tests.docs.reading import ROOT
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+# A file that is named in code signs, perhaps with the end of its folder only: `bus/worker.py`, `sql/rows.sql`.
+_NAMED = re.compile(r"`((?:[\w.-]+/)*\w[\w-]*\.(?:py|sql|js))`")
 _MADE = ROOT / "docs" / "performance.md"  # by `make bench`
 
 
@@ -47,6 +49,15 @@ def broken(page: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     assert list(broken(page)) == []
+
+
+def test_files_that_are_named_exist() -> None:
+    tops = [top for top in ROOT.iterdir() if top.is_dir() and not top.name.startswith(".")]
+    tree = [f"/{path.relative_to(ROOT)}" for top in tops for path in top.rglob("*.*")]
+    named = {(page.name, file) for page in PAGES for file in _NAMED.findall(page.read_text("utf-8"))}
+    assert len(named) > 30
+    missing = {(page, file) for page, file in named if not any(path.endswith(f"/{file}") for path in tree)}
+    assert missing == set()
 
 
 def test_every_page_is_in_the_index() -> None:
