@@ -6,11 +6,10 @@ from pathlib import Path
 
 import structlog
 
-from actors.basic.analyser import Names, analyse, script_name
-from actors.basic.compiler import compile_tree, program_hash
-from actors.basic.errors import Problem, ScriptErrors
+from actors.basic.analyser import Names, script_name
+from actors.basic.checks import check_script
+from actors.basic.errors import Problem
 from actors.basic.nodes import Span
-from actors.basic.parser import parse
 from botswain.packages import Draft, Fault, draft_of
 
 __all__ = ["check_package"]
@@ -23,7 +22,7 @@ def check_package(folder: Path, max_script_bytes: int) -> Draft:
     draft = draft_of(folder, max_script_bytes=max_script_bytes)
     package = draft.package
     known = Names(
-        scripts=frozenset(map(script_name, package.scripts)),
+        scripts=frozenset(map(script_name, draft.files)),  # also those that cannot be read
         variables=frozenset(name.removeprefix("param-") for name in package.config if name.startswith("param-")),
     )
     for stem, source in package.scripts.items():
@@ -35,18 +34,12 @@ def check_package(folder: Path, max_script_bytes: int) -> Draft:
 
 def _problems(source: str, file: str, known: Names) -> list[Problem]:
     try:
-        script = parse(source, file)
-        found = list(analyse(script, known=known).problems)
-        if not any(problem.severity == "error" for problem in found):
-            compile_tree(script, program_hash(source))
-    except ScriptErrors as errors:
-        return list(errors.problems)
+        return check_script(source, file, known)
     except Exception as error:
         # The program that watches this folder has conversations to hold: one odd file is not to end it.
         log.exception("compiler_failed", file=file)
         message = f"The compiler itself failed on this script ({type(error).__name__}); please report it with the file."
         return [Problem("error", message, Span(1, 1), "", file)]
-    return found
 
 
 def _fault(problem: Problem, file: Path, source: str) -> Fault:

@@ -4,16 +4,16 @@ What a script is and uses, and what is doubtful about it: found from its tree, b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from actors.basic import nodes
 from actors.basic.errors import Problem, nearest
 from actors.basic.functions import FUNCTIONS
-from actors.basic.hearing import NEEDS_SERVICE
+from actors.basic.hearing import NEEDS_SERVICE, TYPES
 from actors.basic.host import FUNCTIONS_TO_COME, OWN_FUNCTIONS, WITHOUT_ARGUMENTS
-from actors.basic.keywords import TABLE, Effect, KeywordTable
+from actors.basic.keywords import HEAR_TYPES, TABLE, Effect, KeywordTable
 from actors.basic.keywords.session import not_there
 from actors.basic.nodes import Body, Expr, Span, Statement
 from actors.basic.schedule_text import complaint
@@ -47,6 +47,8 @@ _FAILS_YET: dict[type[nodes.Node], str] = {
 }
 """Statements that are read, and a run that reaches one fails."""
 
+_HEAR_HINT = f"the types are {', '.join(kind.upper() for kind in TYPES)}"
+
 _IDLE_YET: dict[type[nodes.Node], str] = {
     nodes.Table: "TABLE",
     nodes.CreateIndex: "CREATE INDEX",
@@ -54,6 +56,14 @@ _IDLE_YET: dict[type[nodes.Node], str] = {
     nodes.Webhook: "WEBHOOK",
 }
 """Declarations that are read, and a run passes over them."""
+
+_OPENERS = frozenset(
+    [
+        *("if", "for", "while", "do", "select", "switch", "with", "try", "sub", "function"),
+        *("on", "set", "schedule", "step", "table"),
+    ]
+)
+"""Words that begin a block. Where one of them could not be read, what it is in cannot be told."""
 
 _FILTERED = frozenset(["find", "find all", "filter", "update", "delete", "aggregate"])
 _MAKES_ITS_LIST = frozenset(["append", "push"])
@@ -126,9 +136,21 @@ def script_name(written: str) -> str:
     return stem.removesuffix(".bas").replace("-", "_")
 
 
-def analyse(script: nodes.Script, *, known: Names | None = None, table: KeywordTable = TABLE) -> Analysis:
-    """What *script* is, uses and gets wrong. Never raises for what the script says: see ``Analysis.problems``."""
-    return _Analyser(script, known or Names(), table).run()
+def analyse(
+    script: nodes.Script,
+    *,
+    known: Names | None = None,
+    table: KeywordTable = TABLE,
+    problems: Sequence[Problem] = (),
+) -> Analysis:
+    """
+    What *script* is, uses and gets wrong. Never raises for what the script says: see ``Analysis.problems``.
+
+    Args:
+        problems: what ``read`` found wrong. They are among those of the result; of what may only follow from them,
+            such as a name that is set in a line that could not be read, nothing is said.
+    """
+    return _Analyser(script, known or Names(), table, problems).run()
 
 
 @dataclass(slots=True)
@@ -153,14 +175,19 @@ class _Found:
 
 
 class _Analyser:
-    def __init__(self, script: nodes.Script, known: Names, table: KeywordTable) -> None:
+    def __init__(self, script: nodes.Script, known: Names, table: KeywordTable, problems: Sequence[Problem]) -> None:
         self.script = script
         self.known = known
         self.table = table
-        self.problems: list[Problem] = []
+        self.problems = list(problems)
+        self.unread_lines = frozenset(problem.at.line for problem in problems)
+        self.procedures_unsure = not script.unread.isdisjoint(("sub", "function"))
+        self.blocks_unsure = not _OPENERS.isdisjoint(script.unread)
         self.found = _Found()
         self.statements = list(nodes_of(*script.body))
-        self.procedures = {node.name: node for node in script.body if isinstance(node, nodes.Procedure)}
+        # Procedures stand at the top level, unless a block above them is not closed.
+        self.procedures = {node.name: node for node in self.statements if isinstance(node, nodes.Procedure)}
+        self.labels = frozenset(node.name for node in self.statements if isinstance(node, nodes.Label))
         self.set_names = self._names_set()
         self.heard = frozenset(
             node.target.name
@@ -189,10 +216,14 @@ class _Analyser:
     # --- telling ----------------------------------------------------------------------------------------------------
 
     def _error(self, message: str, at: Span, hint: str = "") -> None:
-        self.problems.append(Problem("error", message, at, hint, self.script.name))
+        self._tell(Problem("error", message, at, hint, self.script.name))
 
     def _warn(self, message: str, at: Span, hint: str = "") -> None:
-        self.problems.append(Problem("warning", message, at, hint, self.script.name))
+        self._tell(Problem("warning", message, at, hint, self.script.name))
+
+    def _tell(self, problem: Problem) -> None:
+        if problem.at.line not in self.unread_lines:
+            self.problems.append(problem)
 
     def _warn_once(self, about: tuple[str, str], message: str, at: Span, hint: str = "") -> None:
         if about not in self.told:
@@ -222,7 +253,7 @@ class _Analyser:
     def _declarations(self) -> None:
         names: set[str] = set()
         for parameter in self._tool_section()[0]:
-            if parameter.name in names:
+            if parameter.name in names and not self.blocks_unsure:
                 self._error(f"there is a second PARAM {parameter.name}", parameter.at)
             names.add(parameter.name)
         seen: dict[str, Span] = {}
@@ -257,12 +288,12 @@ class _Analyser:
         labels: set[str] = set()
         for statement in body:
             if isinstance(statement, nodes.Label):
-                if statement.name in labels or statement.name in place.labels:
+                if (statement.name in labels or statement.name in place.labels) and not self.blocks_unsure:
                     self._error(f"there is a second label {statement.name}", statement.at)
                 labels.add(statement.name)
         inside = _Place(place.procedure, place.kind, place.loops, place.labels | labels, place.top)
         ended: Statement | None = None
-        told = False
+        told = self.blocks_unsure
         for statement in body:
             if ended is not None and not told and not isinstance(statement, nodes.Procedure | nodes.Label):
                 told = True
@@ -283,7 +314,7 @@ class _Analyser:
         inner = _Place(place.procedure, place.kind, place.loops, place.labels)
         match statement:
             case nodes.Goto(label=label) | nodes.OnError(action="goto", label=str() as label):
-                if label not in place.labels:
+                if label not in place.labels and not self._unsure_label(label):
                     hint = self._meant(label, place.labels) or "a jump stays in its procedure and goes into no block"
                     self._error(f"there is no label {label} to jump to from here", statement.at, hint)
             case nodes.Leave():
@@ -310,12 +341,18 @@ class _Analyser:
             case nodes.Schedule(body=tuple() as body) | nodes.OnEvent(body=tuple() as body):
                 # A run of its own: nothing around it can be left or jumped to.
                 self._body(body, _Place())
-            case nodes.OnEvent(call=str() as name) if name not in self.procedures:
+            case nodes.OnEvent(call=str() as name) if name not in self.procedures and name not in self.script.unread:
                 hint = self._meant(name, set(self.procedures))
                 self._warn(f"there is no SUB {name} in this script", statement.at, hint)
 
+    def _unsure_label(self, label: str) -> bool:
+        """Whether *label* may stand where it can be jumped to, could all be read."""
+        return label in self.script.unread or (self.blocks_unsure and label in self.labels)
+
     def _leave(self, statement: nodes.Leave, place: _Place) -> None:
         what = statement.what
+        if self.blocks_unsure:
+            return
         if what in ("for", "do", "while") and what not in place.loops:
             self._error(f"there is no {what.upper()} around this EXIT {what.upper()}", statement.at)
         elif what in ("sub", "function") and place.kind != what:
@@ -356,8 +393,23 @@ class _Analyser:
             self._not_there("SET SCHEDULE" if node.delay is None else "SCHEDULE IN", node.at)
         elif isinstance(node, nodes.TextBlock) and node.kind == "mail":
             self._not_there("BEGIN MAIL", node.at)
-        elif isinstance(node, nodes.Hear) and node.kind in NEEDS_SERVICE:
+        elif isinstance(node, nodes.Hear):
+            self._hear(node)
+
+    def _hear(self, node: nodes.Hear) -> None:
+        if node.kind in NEEDS_SERVICE:
             self._not_there(f"HEAR AS {node.kind.upper()}", node.at)
+        match node:
+            case nodes.Hear(kind="menu", options=(nodes.Name(name=name, at=at),)) if self._never_set(name):
+                types = {kind: kind.upper() for kind in HEAR_TYPES}
+                lists = {each: each for each in self.set_names - self.script.unread - {name}}
+                meant = nearest(name, types | lists)
+                hint = _HEAR_HINT if meant is None else f"did you mean {(types | lists)[meant]}?"
+                self._error(f"{name.upper()} is no type that HEAR knows, and no list that is set", at, hint)
+                self.told.add(("name", name))
+
+    def _never_set(self, name: str) -> bool:
+        return not (name in self.set_names or name in self.known.variables or name in PREDEFINED)
 
     def _not_there(self, phrase: str, at: Span) -> None:
         self._warn_once((phrase, ""), f"{phrase} is not there yet, a run that reaches it fails", at)
@@ -429,7 +481,7 @@ class _Analyser:
             self.found.effects.add("q")
         elif name in FUNCTIONS_TO_COME:
             self._not_there(name.upper(), node.at)
-        elif name not in OWN_FUNCTIONS:
+        elif name not in OWN_FUNCTIONS and name not in self.script.unread and not self.procedures_unsure:
             candidates = self.procedures.keys() | FUNCTIONS.keys() | self.known.scripts
             message = f"there is no function, procedure or script {name}"
             self._warn(message, node.at, self._meant(name, candidates))
@@ -437,7 +489,7 @@ class _Analyser:
     # --- names ------------------------------------------------------------------------------------------------------
 
     def _names_set(self) -> frozenset[str]:
-        names: set[str] = set()
+        names = set(self.script.unread)
         for node in self.statements:
             match node:
                 case nodes.Assign(target=target) | nodes.With(target=target):
@@ -481,6 +533,8 @@ class _Analyser:
         name = node.name
         if name in self.set_names or name in self.known.variables or name in self.procedures:
             return
+        if self.procedures_unsure:
+            return  # it may be a parameter
         if name in FUNCTIONS_TO_COME and name in WITHOUT_ARGUMENTS:
             self._not_there(name.upper(), node.at)
             return
@@ -490,7 +544,7 @@ class _Analyser:
         function = FUNCTIONS.get(name)
         if name in PREDEFINED or (function is not None and function.minimum == 0) or name in WITHOUT_ARGUMENTS:
             return
-        candidates = self.set_names | PREDEFINED | self.known.variables
+        candidates = (self.set_names - self.script.unread) | PREDEFINED | self.known.variables
         self._warn_once(
             ("name", name), f"{name} is read but never set, it is null", node.at, self._meant(name, candidates)
         )

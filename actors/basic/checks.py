@@ -7,7 +7,7 @@ from dataclasses import replace
 from actors.basic.analyser import Names, analyse, script_name
 from actors.basic.compiler import Program, compile_tree, program_hash
 from actors.basic.errors import Problem, ScriptErrors
-from actors.basic.parser import parse
+from actors.basic.parser import parse, read
 from schemas.package import BotPackage
 
 __all__ = ["check_package", "check_script", "compile_script"]
@@ -32,11 +32,8 @@ def compile_script(source: str, name: str, known: Names | None = None) -> Progra
 
 def check_script(source: str, name: str, known: Names | None = None) -> list[Problem]:
     """Every error and warning of a script, in order of the text; it can be published if no error is among them."""
-    try:
-        tree = parse(source, name)
-    except ScriptErrors as errors:
-        return [_in_file(problem, name) for problem in errors.problems]
-    analysis = analyse(tree, known=known)
+    tree, found = read(source, name)
+    analysis = analyse(tree, known=known, problems=found)
     problems = list(analysis.problems)
     if not analysis.errors:
         try:

@@ -79,6 +79,7 @@ MEANINGS: Final[dict[str, str]] = {
 Spot = tuple[CodeType, int]
 """A place in compiled code: of the code, the instruction at that offset in bytes."""
 
+_SHORT: Final = 4
 _INSTRUCTION: Final = 2  # bytes
 
 
@@ -185,6 +186,10 @@ class ScriptErrors(Exception):
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like *word*, or None when none is near."""
+    known = list(candidates)
     # difflib is slow on long words, and nobody misspells a word of a hundred letters.
-    found = get_close_matches(word[:60], list(candidates), n=1, cutoff=0.72)
-    return found[0] if found else None
+    found = get_close_matches(word[:60], known, n=1, cutoff=0.72)
+    if found or len(word) > _SHORT:
+        return found[0] if found else None
+    # In a short word two letters in the wrong order weigh too much: FRO is FOR.
+    return next((each for each in sorted(known) if sorted(each) == sorted(word)), None)

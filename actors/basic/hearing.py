@@ -16,7 +16,7 @@ from actors.basic.languages import language_code
 from actors.basic.values import File
 from schemas.conversation import Attachment
 
-__all__ = ["NEEDS_SERVICE", "SECRET", "Accepted", "Answer", "Refused", "hear", "is_blank"]
+__all__ = ["NEEDS_SERVICE", "SECRET", "TYPES", "Accepted", "Answer", "Refused", "hear", "is_blank"]
 
 NEEDS_SERVICE: Final = frozenset({"login", "auth", "qrcode", "qr"})
 """Types that somebody outside must help with; ``hear`` does not know them."""
@@ -125,6 +125,9 @@ _FAMILIES: Final[dict[str, str]] = {
     }.items()
     for kind in kinds.split()
 }
+TYPES: Final = (*dict.fromkeys(("text", *_FAMILIES.values(), "password", "login", "qrcode", "menu")),)
+"""What can be asked for, to be told: of several words for one type the usual one."""
+
 _MEDIA: Final = {"file": "", "image": "image/", "video": "video/", "audio": "audio/"}
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
-from actors.basic.errors import Problem
+from actors.basic.errors import Problem, nearest
 from actors.basic.keywords import TABLE, KeywordTable
 from actors.basic.nodes import Span
 
@@ -47,7 +48,7 @@ class Hole:
     """``${…}`` in a string or text block. *text* is all of it as written; *tokens* what is inside, ending in EOF."""
 
     text: str
-    tokens: list[Token]
+    tokens: list[Token] = field(hash=False)
 
 
 class Token(NamedTuple):
@@ -110,9 +111,19 @@ _END_OF = {
     kind: re.compile(rf"[^\S\n]*end(?:[ \t]+|_){words}[^\S\n]*;?[^\S\n]*$", re.IGNORECASE | re.MULTILINE)
     for kind, words in {"talk": "talk", "system prompt": r"system(?:[ \t]+|_)prompt", "mail": "mail"}.items()
 }
+_BEHIND_BLOCK = re.compile(
+    r"^[^\S\n]*(?:(?P<misspelt>(?:ned|edn)[ \t_]+[^\W_]\w*|end[ \t_]+(?!with)[talkmi]{4})"
+    r"|(?:end|begin)[ \t_]+[^\W_]\w*|(?:sub|function)[ \t]+\w+[ \t]*(?:\([^\n]*\))?)[^\S\n]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MISSPELT_BEGIN = re.compile(
+    r"[^\W\d]{4,6}[ \t]+(?P<kind>talk|system[ \t]+prompt)[^\S\n]*$", re.IGNORECASE | re.MULTILINE
+)
 _UNQUOTED = re.compile(r"""[^\S\n]+(?!["=.\[:]|[-+*/]=|//|'[^\n']*'[^\S\n]*$)(?P<text>[^\s][^\n]*)""", re.MULTILINE)
 _TABLE = re.compile(r"[^\S\n]+[.\w]")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+_UNESCAPED = re.compile(r'(?<!\\)"')
+_BEFORE_TEXT = frozenset(" \t\n([{,:=+&<>")
 _ESCAPED = re.compile(r"\\(?:\\\\?)?[^\n]?")
 _QUOTES_IN_HOLES = 'inside ${…} a text is written "x" or \\"x\\"'
 _NOT_DOUBLED = f'{_QUOTES_IN_HOLES}, not ""x""'
@@ -159,6 +170,9 @@ _OPERAND_WORDS = frozenset(
 )
 _CLOSERS = frozenset([")", "]", "}"])
 
+# Quotes that the language does not have, with what may close the text that was meant.
+_QUOTES = {"`": "`´'", "´": "´`'", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»", "»": "«"}
+
 # END IF, EXIT FOR and the like take no operand, though IF and FOR alone do.
 _LEAVING = frozenset(["end", "exit"])
 _LEFT = frozenset(["if", "for", "while", "select", "switch", "with", "schedule", "on", "mail", "talk"])
@@ -172,14 +186,21 @@ def fold(name: str) -> str:
     return name.rstrip("$").lower()
 
 
-def lex(source: str, name: str, table: KeywordTable = TABLE) -> Lexed:
-    """The tokens of *source*; *name* is for its problems. Time and memory are linear in the length of *source*."""
-    return _Lexer(source, name, table).run()
+def lex(source: str, name: str, table: KeywordTable = TABLE, *, wary: bool = False) -> Lexed:
+    """
+    The tokens of *source*; *name* is for its problems. Time and memory are linear in the length of *source*.
+
+    Args:
+        wary: for a script that has problems: a text that goes over several lines and ends where the next one plainly
+            begins is taken for one whose closing quote is missing.
+    """
+    return _Lexer(source, name, table, wary=wary).run()
 
 
 class _Lexer:
-    def __init__(self, source: str, name: str, table: KeywordTable) -> None:
+    def __init__(self, source: str, name: str, table: KeywordTable, *, wary: bool) -> None:
         self.name = name
+        self.wary = wary
         self.table = table
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
@@ -188,6 +209,7 @@ class _Lexer:
         self.line_start = 0
         self.in_table = False
         self.block: tuple[str, Token] | None = None
+        self.endless: set[str] = set()  # kinds of text blocks that do not end from here on
         self.long_strings = True  # until one reaches the end of the file unclosed
         self.no_holes_before = 0  # where the line ends in which ``${`` was not closed
         self.nesting = 0
@@ -229,7 +251,7 @@ class _Lexer:
         while position < end:
             found = match(source, position, end)
             if found is None:
-                position = self.unknown(position) if len(self.problems) < MAX_PROBLEMS else end
+                position = self.unknown(position, tokens) if len(self.problems) < MAX_PROBLEMS else end
                 continue
             kind = found.lastgroup
             start, position = position, found.end()
@@ -291,15 +313,28 @@ class _Lexer:
             self.line_end = (position, end)
         return end
 
-    def unknown(self, position: int) -> int:
+    def unknown(self, position: int, tokens: list[Token]) -> int:
+        """A character that begins nothing; of a line that cannot be read the first reason is told."""
         character = self.source[position]
         shown = character if character.isprintable() else f"U+{ord(character):04X}"
-        hint = {"`": 'texts stand in "…"', "“": 'texts stand in straight quotes: "…"'}.get(character, "")
-        hint = hint or ('texts stand in straight quotes: "…"' if character in "”„‘’«»" else "")
-        self.problem(f"the character {shown} means nothing here", self.here(position), hint)
-        if hint:  # what follows is the text that was meant; reading it as a program would only add noise
-            return self.end_of_line(position)
-        return position + 1
+        hint = 'texts stand in straight quotes: "…"' if character in _QUOTES else ""
+        if character in "‘’´`" and not self.source[self.line_start : position].strip():
+            hint = "a comment begins with a straight '"
+        last = self.problems[-1] if self.problems else None
+        if last is None or last.at.line != self.line:
+            self.problem(f"the character {shown} means nothing here", self.here(position), hint)
+        if not hint:
+            return position + 1
+        # What follows is the text that was meant; reading it as a program would only add noise.
+        end = self.end_of_line(position)
+        closing = min(
+            (at for mark in _QUOTES[character] if (at := self.source.find(mark, position + 1, end)) > 0), default=end
+        )
+        end = min(closing + 1, end)
+        text = self.source[position:end]
+        column = position - self.line_start + 1
+        tokens.append(Token(STRING, text, (text,), self.line, column, position, end, blank=True))
+        return end
 
     def newline(self, position: int, tokens: list[Token]) -> int:
         last = tokens[-1] if tokens else None
@@ -337,6 +372,14 @@ class _Lexer:
             begins = _BEGIN.match(self.source, token.start)
             if begins is not None:
                 self.block = (" ".join(re.split(r"[ \t_]+", begins["kind"].lower())), token)
+        elif (
+            not self.in_table
+            and (begins := _MISSPELT_BEGIN.match(self.source, token.start))
+            and nearest(str(word), ("begin",))
+        ):
+            tokens[-1] = token._replace(value="begin")
+            self.block = (" ".join(begins["kind"].lower().split()), token)
+            self.problem(f"there is no statement {token.text.upper()}", token.at, "did you mean BEGIN?")
         return position
 
     # --- literals ---------------------------------------------------------------------------------------------------
@@ -396,7 +439,8 @@ class _Lexer:
             one_line: it stands in a hole, and ends on its line.
         """
         line, column = self.line, start - self.line_start + 1
-        before = (self.line, self.line_start)
+        before = (self.line, self.line_start, self.no_holes_before)
+        noted = len(self.problems)
         parts: list[str | Hole] = []
         texts: list[str] = []
         source, size = self.source, len(self.source)
@@ -432,12 +476,17 @@ class _Lexer:
             else:
                 texts.append(character)
                 position += 1
-        if not closed:
-            self.line, self.line_start = before
+        if closed and self.wary and self.line > line and self.begins_text(position):
+            closed = False
+        elif not closed:
             self.long_strings = self.long_strings and one_line
+        if not closed:
+            self.line, self.line_start, self.no_holes_before = before
             position = self.end_of_line(start)
+            del self.problems[noted:]
             parts, texts = [], [source[start + 1 : position]]
-            self.problem("this text is not closed", Span(line, column), 'it needs a " at its end')
+            if not self.problems or self.problems[-1].at.line != line:
+                self.not_closed(start, tokens)
         if one_line and closed and position == start + 2 and source[position : position + 1].isalnum():
             self.problem("this text is empty, and more follows", Span(line, column, 2), _NOT_DOUBLED)
             doubled = source.find('""', position, self.end_of_line(start))
@@ -446,6 +495,32 @@ class _Lexer:
             parts.append("".join(texts))
         tokens.append(Token(STRING, source[start:position], tuple(parts), line, column, start, position, blank))
         return position
+
+    def not_closed(self, start: int, tokens: list[Token]) -> None:
+        """Tell of the text at *start*, or of an earlier one of its line that ends where none can."""
+        of_line = takewhile(lambda token: token.line == self.line, reversed(tokens))
+        for following, text in pairwise(of_line):
+            if following.kind == WORD and text.kind == STRING and text.end == following.start:
+                hint = 'it needs a " at its end; a " in the midst of it is written ""'
+                self.problem("this text is not closed, or ends too early", text.at, hint)
+                return
+        alone = not self.source[start + 1 : self.end_of_line(start)].strip()
+        begun = alone and self.source[self.line_start : start].strip()
+        hint = 'if it ends here, the " at its beginning is missing' if begun else 'it needs a " at its end'
+        self.problem("this text is not closed", self.here(start), hint)
+
+    def begins_text(self, position: int) -> bool:
+        """Whether the quote before *position* more likely begins a text of its line than ends one of a line above."""
+        source, end = self.source, self.end_of_line(position)
+        if source[position : position + 1].isalnum() or source.startswith(("_", "$"), position):
+            return True
+        if source[position - 2] not in _BEFORE_TEXT:
+            return False
+        # Behind the end of a text quotes come in pairs, and no word follows a second one of them at once.
+        quotes = [found.end() for found in _UNESCAPED.finditer(source, position, end)]
+        if any(source[quote : quote + 1].isalnum() for quote in quotes[1::2]):
+            return True
+        return len(quotes) % 2 == 1
 
     def escaped(self, start: int, tokens: list[Token], *, blank: bool) -> int:
         r"""
@@ -498,7 +573,7 @@ class _Lexer:
                 self.line, self.line_start, _ = place
         if stopped is None:
             if strict and start >= self.no_holes_before:
-                hint = "write \\${ for the two characters themselves"
+                hint = "it needs a }; write \\${ for the two characters themselves"
                 if '"' in self.source[start:end].removesuffix('"'):
                     hint += f"; {_QUOTES_IN_HOLES}"
                 self.problem("this ${ is not closed on its line", self.here(start, 2), hint)
@@ -524,19 +599,26 @@ class _Lexer:
         assert self.block is not None
         kind, opening = self.block
         self.block = None
-        end = _END_OF[kind].search(self.source, position)
+        end = None if kind in self.endless else _END_OF[kind].search(self.source, position)
         while end is not None and not (end.start() == position or self.source[end.start() - 1] == "\n"):
             end = _END_OF[kind].search(self.source, end.end())
-        if end is None:
+        if end is not None:
+            stop, after = end.span()
+        else:
             words = kind.upper()
             self.problem(f"this BEGIN {words} is not closed", opening.at, f"it needs a line END {words}")
-        stop = len(self.source) if end is None else end.start()
+            self.endless.add(kind)
+            # It ends before what can hardly be meant as text, so that the rest of the script is read.
+            end = _BEHIND_BLOCK.search(self.source, position)
+            stop = len(self.source) if end is None else end.start()
+            after = stop if end is None or end["misspelt"] is None else end.end()
         raw = self.source[position:stop]
         parts = self.block_parts(raw, position)
         text = raw.rstrip("\n")
         line = opening.line + (self.source[position - 1] == "\n")
         tokens.append(Token(BLOCK, text, parts, line, 1, position, stop, blank=False))
-        after = stop if end is None else end.end()
+        if stop == after < len(self.source):  # the END line is missing
+            tokens.append(Token(NEWLINE, "\n", "\n", line, 1, stop, stop, blank=False))
         self.line += self.source.count("\n", self.line_start, after)
         self.line_start = self.source.rfind("\n", 0, after) + 1
         return after

@@ -480,9 +480,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A parsed file. *workflow*: it began with the ``#workflow`` pragma (which changes nothing here)."""
+    """
+    A parsed file.
+
+    Args:
+        workflow: it began with the ``#workflow`` pragma (which changes nothing here).
+        unread: of a file with problems, the words of what could not be read and is not in *body*, in lower case.
+    """
 
     name: str
     body: Body
     workflow: bool = False
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    unread: frozenset[str] = field(default=frozenset(), compare=False)

@@ -12,11 +12,11 @@ from actors.basic import nodes
 from actors.basic.errors import Problem, ScriptErrors
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE, KeywordTable
-from actors.basic.lexer import MAX_PROBLEMS, MAX_TOKENS, NEWLINE, SIGN, WORD, Token, lex
+from actors.basic.lexer import MAX_PROBLEMS, MAX_TOKENS, NEWLINE, SIGN, STRING, WORD, Lexed, Token, lex
 from actors.basic.parser.cursor import MAX_BLOCK_DEPTH, MAX_EXPRESSION_HEIGHT, MAX_NESTING, RESERVED
 from actors.basic.parser.statements import Statements
 
-__all__ = ["MAX_BLOCK_DEPTH", "MAX_EXPRESSION_HEIGHT", "MAX_NESTING", "RESERVED", "parse"]
+__all__ = ["MAX_BLOCK_DEPTH", "MAX_EXPRESSION_HEIGHT", "MAX_NESTING", "RESERVED", "parse", "read"]
 
 
 def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Script:
@@ -29,9 +29,29 @@ def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Scrip
 
     Raises: ScriptErrors: with every problem of the file, in order of the text.
     """
-    lexed = lex(source, name, table)
+    script, problems = read(source, name, table=table)
+    if problems:
+        raise ScriptErrors(problems)
+    return script
+
+
+def read(source: str, name: str, *, table: KeywordTable = TABLE) -> tuple[nodes.Script, list[Problem]]:
+    """
+    The tree of what can be read of a script, and every problem of the file in order of the text.
+
+    A tree with problems is good for finding more of them, and for nothing else.
+    """
+    script, problems, long_texts = _read(lex(source, name, table), name, table)
+    if problems and long_texts:
+        # One of them may be a text whose closing quote is missing, and what is wrong only follows from that.
+        script, problems, _ = _read(lex(source, name, table, wary=True), name, table)
+    return script, problems
+
+
+def _read(lexed: Lexed, name: str, table: KeywordTable) -> tuple[nodes.Script, list[Problem], bool]:
+    """The tree, the problems, and whether there is a text that goes over several lines."""
     if len(lexed.tokens) >= MAX_TOKENS:
-        raise ScriptErrors(lexed.problems)  # reading on would only cost time
+        return nodes.Script(name, ()), lexed.problems, False  # reading on would only cost time
     reader = Statements(lexed, name, table)
     reader.procedures, reader.assigned = _names(lexed.tokens)
     reader.functions = frozenset(FUNCTIONS)
@@ -40,10 +60,10 @@ def parse(source: str, name: str, *, table: KeywordTable = TABLE) -> nodes.Scrip
     unread = {problem.at.line for problem in lexed.problems}
     echoless = [problem for problem in reader.problems if problem.at.line not in unread]
     problems = _ordered([*lexed.problems, *echoless])
-    if problems:
-        raise ScriptErrors(problems)
     warnings = [nodes.Note(warning.at, warning.message, warning.hint) for warning in lexed.warnings]
-    return nodes.Script(name, body, lexed.workflow, tuple(sorted([*warnings, *reader.notes], key=lambda note: note.at)))
+    notes = tuple(sorted([*warnings, *reader.notes], key=lambda note: note.at))
+    long_texts = any(token.kind == STRING and "\n" in token.text for token in lexed.tokens)
+    return nodes.Script(name, body, lexed.workflow, notes, frozenset(reader.unread)), problems, long_texts
 
 
 def _ordered(problems: list[Problem]) -> list[Problem]:

@@ -31,7 +31,8 @@ class Control(Bodies):
             return self._if_braces(opening, condition)
         if self.take_word("then") and not self.at_end():
             return self._if_line(opening, condition)
-        self._new_line("the condition of IF" if self.tokens[self.index - 1].value != "then" else "THEN")
+        if not self.at_end():
+            self.fail(f"expected THEN after the condition of IF, not {self.described()}")
         branches: list[tuple[Expr, Body]] = []
         otherwise: Body = ()
         body, closer = self._block(opening, "IF", "elseif else end_if")
@@ -58,8 +59,9 @@ class Control(Bodies):
 
         def read() -> None:
             found.append(self._condition_of("ELSEIF"))
-            self.take_word("then")
-            self._new_line("the condition of ELSEIF")
+            if not self.take_word("then") and not self.at_end():
+                self.fail(f"expected THEN after the condition of ELSEIF, not {self.described()}")
+            self._new_line("THEN")
 
         self.recovering(read)
         return found[-1]
@@ -153,6 +155,8 @@ class Control(Bodies):
             which = cast("Literal['first', 'last']", self.advance().value)
             limit = (which, self.coalesce())
         self.take_word("do")
+        if self.is_word("to"):
+            self.fail("FOR … IN goes through a list", hint=f"to count write FOR {token.text} = 1 TO 10")
         self._new_line("FOR EACH … IN …")
         body, closer = self._block(opening, "FOR", "end_for next")
         self._loop_name(closer, name)
@@ -219,7 +223,7 @@ class Control(Bodies):
         otherwise: Body = ()
         last = False
         while closer in ("case", "default"):
-            at = self.tok.at
+            at = self.tokens[self.index - 1].at
             if last:
                 self.problem("nothing can stand after CASE ELSE", at)
             if closer == "default" or self.take_word("else"):
@@ -267,8 +271,11 @@ class Control(Bodies):
                 self.advance()
             if self.take_words("end with"):
                 break
-            if self.tok.kind == EOF or self._closes_outer():
-                self.problem("this WITH is not closed", opening.at, "it needs END WITH")
+            statement = self.tok.kind == WORD and self.peek().text != "=" and self.begins_statement(self.index)
+            if self.tok.kind == EOF or self._closes_outer() or statement:
+                found = "" if self.tok.kind == EOF else f" before line {self.tok.line}"
+                self.problem("this WITH is not closed", opening.at, f"it needs END WITH{found}")
+                self._forgive("with")
                 break
             self.recovering(lambda: self._with_line(fields))
         return nodes.With(opening.at, target, tuple(fields))
@@ -278,6 +285,7 @@ class Control(Bodies):
         return closer is not None and any(closer in outer for outer in self._ends)
 
     def _with_line(self, fields: list[tuple[str, Expr]]) -> None:
+        start = self.index
         self.take_sign(".")
         if self.tok.kind != WORD:
             self.fail(f"expected field = value, not {self.described()}")
@@ -287,7 +295,8 @@ class Control(Bodies):
         self.advance()
         self.skip_newlines()
         fields.append((name, self.expression()))
-        self._expect_end()
+        if not self._ends_here(start):
+            fields.pop()
 
     def _try(self) -> Statement | None:
         opening = self.advance()

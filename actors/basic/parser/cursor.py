@@ -71,10 +71,12 @@ class Cursor(ABC):  # noqa: B024, its layers are what is abstract
         self.index = 0
         self.tok = self.tokens[0]
         self.brackets = 0
+        self.joined = -1  # the last token that a line ended with and the statement went on
         self.opened: list[int] = []  # where the brackets stand that are open
         self.nesting = 0
         self.problems: list[Problem] = []
         self.notes: list[nodes.Note] = []
+        self.unread: set[str] = set()  # words of statements that could not be read
         while self.tok.kind == NEWLINE:
             self.advance()
 
@@ -138,6 +140,8 @@ class Cursor(ABC):  # noqa: B024, its layers are what is abstract
             self.advance()
 
     def skip_newlines(self) -> None:
+        if self.tok.kind == NEWLINE and self.tokens is self.lexed.tokens and not self.brackets:
+            self.joined = self.index - 1
         while self.tok.kind == NEWLINE and self.tok.text == "\n":
             self.advance()
 
@@ -219,7 +223,9 @@ class Cursor(ABC):  # noqa: B024, its layers are what is abstract
         bracket = self.tokens[opening]
         wanted = {"(": ")", "[": "]"}.get(bracket.text, "}")
         message = f"this {bracket.text} is not closed"
-        return Failure(Problem("error", message, bracket.at, f"it needs {wanted}", self.name), opening)
+        # What closes it may stand in a line that the lexer could not read, and which has told so.
+        unread = (each.at for each in self.lexed.problems if bracket.line <= each.at.line < self.tok.line)
+        return Failure(Problem("error", message, next(unread, bracket.at), f"it needs {wanted}", self.name), opening)
 
     def deeper(self) -> None:
         """Count one more level of nesting; the caller takes it back."""
@@ -235,11 +241,12 @@ class Cursor(ABC):  # noqa: B024, its layers are what is abstract
         index = max(index, start)
         while self.tokens[index].kind not in (NEWLINE, EOF):
             index += 1
+        self.unread.update(str(token.value) for token in self.tokens[start:index] if token.kind == WORD)
         self.go_to(index)
 
-    def words_ahead(self) -> Iterable[str]:
-        """The words from here on, as far as they stand side by side."""
-        index = self.index
+    def words_ahead(self, index: int | None = None) -> Iterable[str]:
+        """The words from here, or from *index*, on, as far as they stand side by side."""
+        index = self.index if index is None else index
         while (token := self.tokens[index]).kind == WORD:
             yield str(token.value)
             index += 1

@@ -7,7 +7,7 @@ from typing import cast
 
 from actors.basic import nodes
 from actors.basic.keywords import KeywordTable
-from actors.basic.lexer import BLOCK, EOF, NUMBER, SIGN, STRING, WORD, Hole, Lexed, Token
+from actors.basic.lexer import BLOCK, EOF, NEWLINE, NUMBER, SIGN, STRING, WORD, Hole, Lexed, Token
 from actors.basic.nodes import Expr
 from actors.basic.parser.cursor import MAX_EXPRESSION_HEIGHT, Cursor, Failure
 from actors.basic.walk import height
@@ -53,6 +53,9 @@ _WORDS: dict[str, tuple[int, str]] = {
     "not": (COMPARISON, "not"),
     "mod": (TERM, "%"),
 }
+_MEANT = {"=>": ">=", "=<": "<=", "**": "^", "===": "=", "!==": "<>", "<>=": "<>"}
+"""Signs of other languages, and ours for them."""
+
 NEGATABLE = frozenset(["like", "ilike", "contains", "matches", "in", "between"])
 """The words that may follow NOT in the midst of a comparison."""
 
@@ -241,13 +244,27 @@ class Expressions(Cursor):
     def _close(self, sign: str, opening: int) -> None:
         if not self.is_sign(sign):
             bracket = self.tokens[opening]
-            if self.tok.line != bracket.line or self.tok.kind == EOF:
+            if self._next_item():
+                last = self.index - 1
+                while self.tokens[last].kind == NEWLINE:
+                    last -= 1
+                before = self.tokens[last]
+                self.fail(f"expected , or {sign} behind this, not the end of the line", before.at, rewind=last)
+            if self.tok.line != bracket.line or self.tok.kind == EOF or self.is_word("then"):
                 # What stands on a later line is most likely not to blame.
                 raise self.unclosed(opening)
             self.fail(f"expected , or {sign} here, not {self.described()}")
         self.opened.pop()
         self.brackets -= 1
         self.advance()
+
+    def _next_item(self) -> bool:
+        """Whether the next value or field of what is in brackets begins here, on a line of its own."""
+        if self.tokens[self.index - 1].kind != NEWLINE or self.tokens is not self.lexed.tokens:
+            return False
+        if self.tok.kind == WORD:
+            return self.peek().text == ":"
+        return self.tok.kind in (STRING, NUMBER) or self.tok.text in ("{", "#{", "[")
 
     def parenthesised(self) -> tuple[Expr, ...]:
         """``( e, e … )`` from the ``(``; a comma at the end is allowed."""
@@ -322,7 +339,10 @@ class Expressions(Cursor):
                 return nodes.List_(token.at, self._items(self._open(), "]"))
             if token.text in ("{", "#{"):
                 return self._object()
-        return self.fail(f"expected a value here, not {self.described()}")
+        before = self.tokens[self.index - 1].text if self.index else ""
+        meant = _MEANT.get(before + token.text) if kind == SIGN else None
+        hint = f"write {meant}" if meant else ""
+        return self.fail(f"expected a value here, not {self.described()}", hint=hint)
 
     def text(self, token: Token) -> Expr:
         """The text of a string or a text block, with its ``${…}`` read."""

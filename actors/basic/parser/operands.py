@@ -169,7 +169,8 @@ class Operands(Expressions):
             wanted = f"at least {row.least} value{'s' * (row.least > 1)}"
         else:
             wanted = f"at most {row.most} value{'s' * (row.most > 1)}"
-        self.fail(f"{keyword} takes {wanted}, not {count}", at)
+        hint = "to make one of several write + between them" if row.most == 1 and count > 1 else ""
+        self.fail(f"{keyword} takes {wanted}, not {count}", at, hint)
 
     def arguments_and_clauses(
         self, row: Row, read: Callable[[], Expr]

@@ -7,9 +7,9 @@ from typing import Literal, cast
 
 from actors.basic import nodes
 from actors.basic.errors import nearest
-from actors.basic.lexer import BLOCK, EOF, NEWLINE, SIGN, STRING, WORD, Token
-from actors.basic.nodes import Statement
-from actors.basic.parser.bodies import ASSIGNMENT
+from actors.basic.lexer import BLOCK, EOF, NEWLINE, NUMBER, SIGN, STRING, WORD, Token
+from actors.basic.nodes import Span, Statement
+from actors.basic.parser.bodies import ASSIGNMENT, TEXTS
 from actors.basic.parser.cursor import RESERVED
 from actors.basic.parser.events import Events
 
@@ -26,9 +26,17 @@ class Statements(Events):
         if token.kind != WORD:
             if token.kind == SIGN and token.text == "." and self.peek().kind == WORD:
                 self.fail("a field needs the object before its point", hint="lines like .name = … stand in WITH")
-            self.fail(f"a statement cannot begin with {self.described()}")
+            hint = ""
+            if token.kind == NUMBER and self.peek().kind == WORD:
+                hint = "lines have no numbers; GOTO goes to a label"
+            elif token.text in ("/", "-", "!"):
+                hint = "a comment begins with ' or //"
+            self.fail(f"a statement cannot begin with {self.described()}", hint=hint)
         word = cast(str, token.value)
-        if word not in RESERVED:
+        if word in RESERVED:
+            if self.peek().kind == SIGN and self.peek().text in ASSIGNMENT:
+                self.fail(f"{token.text.upper()} is a word of the language, it cannot be a variable")
+        else:
             if self._assigns(self.index):
                 return [self._assignment()]
             following = self.peek()
@@ -46,6 +54,15 @@ class Statements(Events):
             if found is not None:
                 return found if isinstance(found, list) else [found]
         return [self._command()]
+
+    def begins_statement(self, index: int) -> bool:
+        token = self.tokens[index]
+        if token.kind != WORD:
+            return token.kind == EOF
+        word = str(token.value)
+        if word in RESERVED or word in _READERS or word in _CLOSING or self._assigns(index):
+            return True
+        return any(row.use == "statement" for row, _ in self.table.walk(self.words_ahead(index)))
 
     def _assigns(self, index: int) -> bool:
         """Rule R1: whether ``name { .name | [e] }`` and an assignment sign stand at *index*."""
@@ -149,10 +166,35 @@ class Statements(Events):
             self.fail(f"{token.text} is a procedure of this script", token.at, f"write CALL {token.text}")
         if expressions:
             self.fail(f"{word} gives a value, it is not a statement", token.at, f"write name = {word} …")
-        if self.peek().kind in (NEWLINE, EOF):
-            hint = self._unknown_word(token) or f"write CALL {token.text} to call a procedure"
+        following = self.peek()
+        if token.value in _DIVIDERS:
+            opens = _DIVIDERS[str(token.value)]
+            self._forgive(opens.lower())
+            self.fail(f"this {word} has no {opens} before it", token.at)
+        if following.kind in (NEWLINE, EOF):
+            known = token.value in _READERS or self.table.begins(str(token.value))
+            hint = "" if known else self._unknown_word(token) or f"write CALL {token.text} to call a procedure"
             self.fail(f"{token.text} alone is not a statement", token.at, hint)
-        return self.fail(f"there is no statement {word}", token.at, self._unknown_word(token))
+        if token.value == "end" and following.kind == WORD:
+            ending = f"END {following.text.upper()}"
+            wrong = f"this {ending} has no BEGIN before it" if following.value in TEXTS else f"there is no {ending}"
+            self.fail(wrong, Span(token.line, token.column, following.end - token.start))
+        if token.value == "begin" and following.kind == WORD:
+            close = nearest(str(following.value), TEXTS)
+            hint = f"did you mean BEGIN {close.upper()}?" if close else "there are BEGIN TALK, MAIL and SYSTEM PROMPT"
+            wrong = f"there is no BEGIN {following.text.upper()}"
+            self.fail(wrong, following.at, hint, self._end_of_text(str(following.value)))
+        signs = following.text if following.kind == SIGN else ""
+        hint = _SIGN_HINTS.get(signs) or _SIGN_HINTS.get(signs + self.peek(2).text) or self._unknown_word(token)
+        return self.fail(f"there is no statement {word}", token.at, hint)
+
+    def _end_of_text(self, kind: str) -> int:
+        """Where the lines of a text end whose BEGIN *kind* could not be read; here, if they do not end."""
+        for index in range(self.index, len(self.tokens) - 1):
+            token, following = self.tokens[index], self.tokens[index + 1]
+            if token.value == "end" and self.tokens[index - 1].kind == NEWLINE and following.value in {kind, *TEXTS}:
+                return index
+        return self.index
 
     # --- SET, LET, DIM ----------------------------------------------------------------------------------------------
 
@@ -201,7 +243,12 @@ class Statements(Events):
             prompt = self.additive() if self.tok.kind == STRING else None
             return nodes.Do(token.at, self.hear_clauses(token.at, prompt))
         target = self._target()
-        return nodes.Assign(token.at, target, self.hear_clauses(token.at, None))
+        heard = self.hear_clauses(token.at, None)
+        if self.tok.kind == WORD and not (self._one_line and self.is_word("else")):
+            meant = nearest(str(self.tok.value), ("as", "with", "default", "timeout"))
+            hint = f"did you mean {meant.upper()}?" if meant else "AS, WITH, DEFAULT or TIMEOUT may stand here"
+            self.fail(f"{self.described()} means nothing here", hint=hint)
+        return nodes.Assign(token.at, target, heard)
 
     def _call_command(self) -> Statement | None:
         if self.peek().kind not in (WORD, STRING):
@@ -230,6 +277,7 @@ class Statements(Events):
         self._new_line(f"{words} {name}")
         if self._in_procedure or len(self._ends) > 1:
             self.problem(f"a {words} can stand only at the top level of a script", opening.at)
+            self._nested.append(self.problems[-1])
         inside, self._in_procedure = self._in_procedure, True
         body, _ = self._block(opening, words, f"end_{kind}")
         self._in_procedure = inside
@@ -273,10 +321,38 @@ class Statements(Events):
 
     def _unknown_word(self, token: Token) -> str:
         """A hint for a statement that begins with a word that means nothing."""
+        if token.value in _ELSEWHERE:
+            return f"did you mean {_ELSEWHERE[str(token.value)]}?"
         words = {row.phrase.split(" ", 1)[0] for row in self.table} | RESERVED | _READERS.keys() | self.procedures
-        close = nearest(cast(str, token.value), words - {token.value})
+        if token.value in words:
+            return ""
+        close = nearest(cast(str, token.value), words)
         return f"did you mean {close.upper()}?" if close else ""
 
+
+_CLOSING = frozenset(["case", "catch", "end_if", "endif"])
+_DIVIDERS = {"case": "SELECT", "catch": "TRY"}
+_ELSEWHERE = {
+    "say": "TALK",
+    "echo": "TALK",
+    "input": "HEAR",
+    "ask": "HEAR",
+    "elif": "ELSEIF",
+    "elsif": "ELSEIF",
+    "def": "FUNCTION",
+    "var": "LET",
+    "except": "CATCH",
+    "remark": "REM",
+    "repeat": "DO",
+    "until": "LOOP UNTIL",
+}
+"""Words that begin a statement in other languages, and ours for them."""
+_SIGN_HINTS = {
+    "==": "one = stores a value; == compares, in a condition",
+    "++": "to add one write += 1",
+    "--": "to take one away write -= 1",
+    "->": "to store a value write =",
+}
 
 _READERS: dict[str, Callable[[Statements], Statement | list[Statement] | None]] = {
     "param": Statements._param_statement,
