@@ -10,6 +10,16 @@ from zoneinfo import ZoneInfo
 
 __all__ = ["SETTINGS", "complaint", "doubt"]
 
+LATER: Final = frozenset(
+    [
+        *("ai", "llm", "model", "embedding", "rag", "kb", "system", "prompt", "mcp", "voice", "image"),
+        *("web", "webchat", "whatsapp", "messenger", "instagram", "telegram", "teams", "slack", "sms", "email", "mail"),
+        *("smtp", "imap", "meet", "calendar", "transfer", "queue", "database", "db", "table", "find", "drive", "http"),
+        *("webhook", "api", "code", "sandbox", "theme", "audit", "crm"),
+    ]
+)
+"""What names begin with that are meant for parts of the language, or channels, which are not there yet."""
+
 YEARS_S: Final = 10 * 365 * 86_400
 
 
@@ -71,9 +81,26 @@ def complaint(name: str, value: str) -> str:
     return f"{name} is {value!r}, and has to be {allowed}." if allowed else ""
 
 
-def doubt(name: str) -> str:
-    """Whether *name*, which scripts may have for themselves, looks like a setting that is written wrong; '' if not."""
+def doubt(name: str, asked: bool = False) -> str:
+    """
+    Whether *name* is likely a setting that is written wrong; '' if not.
+
+    Args:
+        asked: scripts may ask for it: it is their own, unless it is nearly a setting.
+    """
     if name in SETTINGS or name.startswith("param-"):
         return ""
     near = difflib.get_close_matches(name, SETTINGS, n=1, cutoff=0.8)
-    return f"{name} is no setting. Did you mean {near[0]}?" if near else ""
+    if near:
+        return f"{name} is no setting. Did you mean {near[0]}?"
+    if asked or re.split(r"[-_.]", name)[0] in LATER:
+        return ""
+    words = set(re.split(r"[-_. ]", name))
+    alike = max(SETTINGS, key=lambda setting: len(words.intersection(setting.split("-"))))
+    if len(words.intersection(alike.split("-"))) > 1:
+        return f"{name} is no setting, and no script asks for it. Did you mean {alike}?"
+    variable = re.sub(r"\W", "_", name)
+    return (
+        f"{name} is no setting, and no script asks for it, so it does nothing. "
+        f"If scripts are to have it as a variable, call it param-{variable}."
+    )

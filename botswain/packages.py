@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,9 @@ SUFFIX: Final = ".gbai"
 MAX_CONFIG_BYTES: Final = 1_000_000
 MAX_THEME_BYTES: Final = 500_000
 MAX_PACKAGE_BYTES: Final = 32_000_000
+CONFIG: Final = "config.csv"
+KEEPS_FILES: Final = frozenset([".gbot", ".gbdrive", ".gbkb"])
+ASKS: Final = re.compile(r"""["']config["']\s*,\s*(?:"([^"$]*)"|'([^']*)')?""", re.IGNORECASE)  # GET "config", "name"
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -129,8 +132,9 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
             scripts[stem] = source
     config: dict[str, str] = {}
     for file in reading.files(".gbot", ".csv"):
-        if file.name.lower() == "config.csv":
-            config |= reading.config(file)
+        if file.name.lower() == CONFIG:
+            config |= reading.config(file, _asked(scripts.values()))
+    reading.strays()
     css = [reading.text(file, MAX_THEME_BYTES) for file in reading.files(".gbtheme", ".css")]
     theme = "\n".join(part for part in css if part)
     if not files and folder.is_dir() and not reading.faults:
@@ -139,6 +143,12 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
     if sum(map(len, scripts.values())) > MAX_PACKAGE_BYTES:
         reading.complain(folder, f"Its scripts take more than {MAX_PACKAGE_BYTES:,} characters together.")
     return Draft(folder, name, package, files, reading.faults)
+
+
+def _asked(sources: Iterable[str]) -> Callable[[str], bool]:
+    """Whether scripts may ask for the setting of a name: they do by its name, or by one that is known only later."""
+    names = {first.lower() or second.lower() for source in sources for first, second in ASKS.findall(source)}
+    return lambda name: name in names or "" in names
 
 
 class _Reading:
@@ -192,8 +202,30 @@ class _Reading:
             self.complain(file, f"It is not UTF-8: byte 0x{data[at]:02x} at offset {at}. Save it as UTF-8.", line=line)
             return None
 
-    def config(self, file: Path) -> dict[str, str]:
-        """``name,value`` lines; a value in double quotes, as spreadsheets write them, is taken out of them."""
+    def strays(self) -> None:
+        """Tell of every ``config.csv`` that is where nobody reads it."""
+        try:
+            places = [self.folder, *(child for child in self.folder.iterdir() if child.is_dir())]
+            found = [file for place in sorted(places) for file in place.iterdir() if file.name.lower() == CONFIG]
+        except OSError:
+            return  # said of the folder already, or not ours to read
+        for file in found:
+            folder = file.parent if file.parent != self.folder else None
+            if folder is not None and (folder.suffix.lower() in KEEPS_FILES or folder.name.startswith(".")):
+                continue
+            place = f"{name_of(self.folder)}.gbot"
+            message = (
+                f"It is not read here. Settings stand in a folder that ends in .gbot: move it to {place}/{CONFIG}."
+            )
+            self.complain(file, message, warning=True)
+
+    def config(self, file: Path, asked: Callable[[str], bool]) -> dict[str, str]:
+        """
+        ``name,value`` lines; a value in double quotes, as spreadsheets write them, is taken out of them.
+
+        Args:
+            asked: whether scripts may ask for the setting of a name.
+        """
         found: dict[str, str] = {}
         for number, line in enumerate((self.text(file, MAX_CONFIG_BYTES) or "").splitlines(), 1):
             if not line.strip() or line.lstrip().startswith("#"):
@@ -209,6 +241,6 @@ class _Reading:
             found[name.lower()] = value
             if wrong := complaint(name.lower(), value):
                 self.complain(file, wrong, line=number, column=1)
-            elif doubtful := doubt(name.lower()):
+            elif doubtful := doubt(name.lower(), asked(name.lower())):
                 self.complain(file, doubtful, line=number, column=1, warning=True)
         return found

@@ -129,6 +129,22 @@ def test_all_errors_of_all_files_are_told_with_carets(tmp_path: Path) -> None:
     assert found.faults == sorted(found.faults, key=lambda fault: (str(fault.file), fault.line, fault.column))
 
 
+def test_one_broken_file_hides_nothing_of_the_others(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {
+        "start.bas": 'TALK (1\nCALL "other.bas"\nCALL "bytes.bas"\nEXIT FOR\n',
+        "other.bas": "x = 1 2\nGOTO nowhere\n",
+        "bytes.bas": b"TALK \xff",
+    }
+    found = check_package(write(tmp_path / "shop.gbai", files), LIMIT)
+    assert [(fault.file.name, fault.line, fault.warning) for fault in found.faults] == [
+        ("bytes.bas", 1, False),
+        ("other.bas", 1, False),
+        ("other.bas", 2, False),
+        ("start.bas", 1, False),
+        ("start.bas", 4, False),
+    ]
+
+
 def test_a_warning_keeps_nothing_from_being_published(tmp_path: Path) -> None:
     found = check_package(write(tmp_path / "shop.gbai", {"start.bas": "TALK nobody_set_me\n"}), LIMIT)
     assert found.publishable
@@ -149,8 +165,52 @@ param-anything,"""
     assert not draft(tmp_path, {"a.gbot/config.csv": config, "start.bas": ""}).faults
 
 
-def test_a_name_that_is_nearly_a_setting_is_a_warning(tmp_path: Path) -> None:
-    found = draft(tmp_path, {"a.gbot/config.csv": "overlap-polcy,queue\nshop,ours\n", "start.bas": ""})
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("overlap-polcy,queue", "overlap-polcy is no setting. Did you mean overlap-policy?"),
+        (
+            "sesion-idle-secs,5",
+            "sesion-idle-secs is no setting, and no script asks for it. Did you mean idle-timeout-secs?",
+        ),
+        ("opening-hours,9-17", "If scripts are to have it as a variable, call it param-opening_hours."),
+    ],
+)
+def test_a_name_that_is_no_setting_is_a_warning(tmp_path: Path, line: str, said: str) -> None:
+    found = draft(tmp_path, {"a.gbot/config.csv": f"name,value\n{line}\n", "start.bas": 'x = GET "config", "shop"'})
     assert found.publishable
     (fault,) = found.faults
-    assert fault.text.endswith("config.csv:1: warning: overlap-polcy is no setting. Did you mean overlap-policy?")
+    assert "config.csv:2: warning: " in fault.text
+    assert fault.text.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        pytest.param("param-timezon", "", id="parameter"),
+        pytest.param("shop", 'x = GET "config", "Shop"', id="asked for"),
+        pytest.param("shop", "TALK GET('config', 'shop')", id="asked for in a call"),
+        pytest.param("shop", 'x = GET "config", what', id="asked for by a variable"),
+        pytest.param("shop", 'x = GET "config", "s${what}"', id="asked for by a part"),
+        *(pytest.param(name, "", id=name) for name in ("llm-model", "whatsapp-token", "mail-server", "theme-color1")),
+    ],
+)
+def test_a_name_of_scripts_or_of_what_is_to_come_is_none_that_is_wrong(tmp_path: Path, name: str, script: str) -> None:
+    assert not draft(tmp_path, {"a.gbot/config.csv": f"{name},1\n", "start.bas": script}).faults
+
+
+@pytest.mark.parametrize("file", ["config.csv", "settings/Config.csv", "shop.gbdialog/config.csv"])
+def test_settings_that_nobody_reads_are_a_warning(tmp_path: Path, file: str) -> None:
+    found = draft(tmp_path, {file: "title,Shop\n", "start.bas": "TALK 1"})
+    assert found.publishable
+    assert found.package.config == {}
+    (fault,) = found.faults
+    assert fault.file == tmp_path / "shop.gbai" / file
+    assert fault.text.endswith(
+        "warning: It is not read here. Settings stand in a folder that ends in .gbot: move it to shop.gbot/config.csv."
+    )
+
+
+def test_files_of_the_bot_may_be_called_as_its_settings_are(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.gbdrive/config.csv": "a", "a.gbkb/config.csv": "b", ".git/config.csv": "c"}
+    assert not draft(tmp_path, files | {"start.bas": "TALK 1", "a.gbot/config.csv": "title,Shop"}).faults
