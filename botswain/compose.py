@@ -120,9 +120,12 @@ def listening(host: str, port: int, variable: str = "BOTSWAIN_PORT") -> Iterator
             made.listen(BACKLOG)
         except OSError as error:
             why = {errno.EADDRINUSE: "is in use", errno.EACCES: "may not be used by this user"}
+            advice = f"Stop what uses it, or take another one: --port PORT or {variable} (0: any that is free)."
+            if variable == "BOTSWAIN_PORT":
+                advice += f'\nWith make: make up UP_ARGS="--port {port + 1 if port < 65_535 else 0}"'
             raise Problem(
                 f"Port {port} of {host} {why.get(error.errno or 0, f'cannot be used: {error.strerror}')}.",
-                f"Stop what uses it, or take another one: --port PORT or {variable} (0: any that is free).",
+                advice,
             ) from error
         shown = "localhost" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host  # noqa: S104
         yield made, f"http://{shown}:{made.getsockname()[1]}"

@@ -9,9 +9,11 @@ What a person at the command line is told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import ClassVar
 
-__all__ = ["Problem", "WrongSettings"]
+__all__ = ["Problem", "WrongSettings", "no_bot"]
 
 
 class Problem(Exception):
@@ -38,3 +40,19 @@ class WrongSettings(Problem):
     """A setting is unknown or has a value it cannot have."""
 
     exit_code: ClassVar[int] = 2
+
+
+def no_bot(message: str, name: str, bots: Sequence[str], place: str) -> Problem:
+    """
+    There is no bot *name*.
+
+    Args:
+        message: says so.
+        bots: those that there are, in *place*.
+    """
+    near = get_close_matches(name.lower(), bots, n=1)
+    if near:
+        message += f" Did you mean {near[0]}?"
+    if not bots:
+        return Problem(message, f"There are no bots {place}. A bot is a folder NAME.gbai with scripts in it.")
+    return Problem(message, f"The bots {place} are: {', '.join(bots)}.")

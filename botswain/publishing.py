@@ -40,6 +40,10 @@ class Shelf:
         """
         return await Reads(self.database).publish_bot(package, self.clock.now()) is not None
 
+    async def names(self) -> list[str]:
+        """The bots on the list, in order."""
+        return [row.name for row in await Reads(self.database).bots()]
+
     async def withdraw(self, name: str) -> bool:
         """Take the bot off the list; its versions stay for open conversations. False if it was not there."""
         async with self.database.connection() as connection:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from botswain.errors import Problem
+from botswain.errors import Problem, no_bot
 from botswain.packages import Draft, find_packages, name_of
 from botswain.settings import read_settings
 from botswain.terminal import paint, show, show_faults
@@ -33,8 +33,7 @@ def _drafts(path: Path, bots: Path, max_script_bytes: int) -> list[Draft]:
 
     path = _named(path, bots)
     if not path.exists():
-        names = ", ".join(map(name_of, find_packages(bots)))
-        raise Problem(f"There is no {path}.", f"The bots in {bots} are: {names}." if names else "")
+        raise no_bot(f"There is no {path}.", path.stem, list(map(name_of, find_packages(bots))), f"in {bots}")
     if path.is_file():
         package = next((folder for folder in path.absolute().parents if folder.suffix.lower() == ".gbai"), None)
         if package is None:
@@ -136,7 +135,7 @@ def withdraw(bot: str, **given: Any) -> None:
 
         async with open_shelf(settings, "botswain withdraw") as shelf:
             if not await shelf.withdraw(bot):
-                raise Problem(f"There is no bot {bot!r}.")
+                raise no_bot(f"There is no bot {bot!r}.", bot, await shelf.names(), "in force")
             show(f"{bot} is withdrawn")
 
     _run(main())

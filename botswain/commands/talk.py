@@ -11,12 +11,12 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import click
 
-from botswain.errors import Problem
+from botswain.errors import Problem, no_bot
 from botswain.settings import read_settings
 from botswain.terminal import paint
 
@@ -57,6 +57,7 @@ class _Terminal:
     """One conversation; what was said and is not acknowledged is said again after a lost connection, with its id."""
 
     base: str
+    bot: str = ""
     token: str = ""
     seq: int = 0
     suggestions: list[dict[str, str]] = field(default_factory=list)
@@ -67,7 +68,7 @@ class _Terminal:
     over: bool = False  # nothing is typed any more
 
     async def talk(self, bot: str | None) -> None:
-        bot = bot or await self._choose()
+        self.bot = bot = bot or await self._choose()
         lines: asyncio.Queue[str | None] = asyncio.Queue(maxsize=100)
         _read_lines(lines, asyncio.get_running_loop(), self.interactive)
         try:
@@ -94,7 +95,7 @@ class _Terminal:
                 raise
             raise problem.exceptions[0] from None
 
-    async def _choose(self) -> str:
+    async def _bots(self) -> list[str]:
         import urllib.request
 
         def bots() -> list[str]:
@@ -102,9 +103,12 @@ class _Terminal:
                 return [found["name"] for found in json.load(answer)["bots"]]
 
         try:
-            names = await asyncio.to_thread(bots)
+            return await asyncio.to_thread(bots)
         except OSError as error:
             raise self._nobody(error) from error
+
+    async def _choose(self) -> str:
+        names = await self._bots()
         if not names:
             raise Problem("There are no bots yet.", "Put a folder NAME.gbai into your folder of bots.")
         if len(names) == 1:
@@ -123,7 +127,7 @@ class _Terminal:
         tries = 0
         while True:
             query = urlencode({"token": self.token, "after": self.seq}) if self.token else ""
-            address = f"{self.base.replace('http', 'ws', 1)}/ws/{bot}{'?' + query if query else ''}"
+            address = f"{self.base.replace('http', 'ws', 1)}/ws/{quote(bot, safe='')}{'?' + query if query else ''}"
             try:
                 async with connect(address, compression=None) as socket:
                     tries = 0
@@ -163,7 +167,7 @@ class _Terminal:
             case "error":
                 text = f"({_harmless(frame['message'])})"
                 if frame["code"] == "not_found":
-                    raise Problem(frame["message"])
+                    raise no_bot(frame["message"], self.bot, await self._bots(), f"at {self.base}")
                 if frame["code"] in ("too_large", "bad_message"):
                     self.unacknowledged.clear()
                 self._show(paint(text, fg="red"))

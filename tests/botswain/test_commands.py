@@ -143,7 +143,12 @@ def test_a_bot_of_the_folder_is_known_by_its_name(tmp_path: Path) -> None:
     assert found.stdout == "hello: 1 script, ok\n"
     found = botswain("check", "helo", BOTSWAIN_BOTS=str(tmp_path))
     assert found.returncode == 1
-    assert f"The bots in {tmp_path} are: hello." in found.stderr
+    assert f"There is no helo. Did you mean hello?\nThe bots in {tmp_path} are: hello.\n" in found.stderr
+    for command in ("test", "publish"):
+        assert found.stderr == botswain(command, "helo", BOTSWAIN_BOTS=str(tmp_path)).stderr
+    (tmp_path / "empty").mkdir()
+    empty = botswain("check", "hello", BOTSWAIN_BOTS=str(tmp_path / "empty")).stderr
+    assert "A bot is a folder NAME.gbai with scripts in it." in empty
 
 
 def test_test_plays_conversations_and_ends_with_one_if_they_differ(tmp_path: Path) -> None:
@@ -256,7 +261,11 @@ def test_a_bot_cannot_command_the_terminal(running: Running) -> None:
 def test_talking_to_a_bot_that_is_not_there(running: Running) -> None:
     found = botswain("chat", "nobody", "--url", running.address)
     assert found.returncode == 1
-    assert "nobody" in found.stderr
+    assert f"There is no bot 'nobody' here.\nThe bots at {running.address} are: hello" in found.stderr
+    found = botswain("chat", "Helo", "--url", running.address)
+    assert "There is no bot 'Helo' here. Did you mean hello?" in found.stderr
+    found = botswain("chat", "my shop/é", "--url", running.address)
+    assert "There is no bot 'my shop/é' here." in found.stderr
     assert botswain("chat", "hello", "--url", "http://127.0.0.1:1").returncode == 1
 
 
@@ -275,6 +284,8 @@ def test_a_port_in_use_is_a_plain_message(tmp_path: Path) -> None:
         found = botswain("up", "--port", str(port), "--data", tmp_path / "data")
     assert found.returncode == 1
     assert f"Port {port} of 127.0.0.1 is in use." in found.stderr
+    assert "--port PORT or BOTSWAIN_PORT" in found.stderr
+    assert 'make up UP_ARGS="--port ' in found.stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -316,6 +327,9 @@ def test_publish_and_withdraw_beside_a_running_one(running: Running, tmp_path: P
     assert "already in force" in botswain("publish", folder, "--data", running.data).stdout
     bot(folder, "TALK (\n")
     assert botswain("publish", folder, "--data", running.data).returncode == 1
+    wrong = botswain("withdraw", "extar", "--data", running.data).stderr
+    assert "There is no bot 'extar'. Did you mean extra?" in wrong
+    assert "The bots in force are: extra, hello" in wrong
     assert botswain("withdraw", "extra", "--data", running.data).returncode == 0
     running.wait_until("the bot is gone", lambda: "extra" not in running.bot_names())
 
