@@ -278,8 +278,10 @@ class Api:
     async def conversations(self, request: Request) -> Response:
         """Conversations, for the operator."""
         self._access.operator(request)
-        limit = _limit(request)
-        rows = await self._reader.conversations(request.query_params.get("bot"), before=_cursor(request), limit=limit)
+        limit, bot = _limit(request), request.query_params.get("bot")
+        if bot is not None and "\0" in bot:
+            raise Problem(422, "bad_value", "No bot has such a name.", errors=[{"pointer": "bot", "detail": "U+0000"}])
+        rows = await self._reader.conversations(bot, before=_cursor(request), limit=limit)
         found = [
             ConversationRow(id=row.id, bot=row.bot, channel=row.channel, opened_at=row.opened_at, seq=row.newest_seq)
             for row in rows

@@ -10,6 +10,7 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from bus.clock import SystemClock
@@ -106,6 +107,8 @@ def create_app(
             problems.Problem: problems.on_problem,
             HTTPException: pages.on_http_exception,
             BusUnavailable: problems.on_unavailable,
+            ClientDisconnect: problems.on_gone,
+            Exception: problems.on_fault,
         },
     )
     return Edge(chat, http, directory)

@@ -15,7 +15,16 @@ from starlette.types import Send
 
 from bus.errors import BusUnavailable
 
-__all__ = ["MEDIA_TYPE", "Problem", "on_http_exception", "on_problem", "on_unavailable", "refuse_upgrade"]
+__all__ = [
+    "MEDIA_TYPE",
+    "Problem",
+    "on_fault",
+    "on_gone",
+    "on_http_exception",
+    "on_problem",
+    "on_unavailable",
+    "refuse_upgrade",
+]
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -89,6 +98,17 @@ async def on_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, BusUnavailable)
     problem = Problem.busy(503, "unavailable", "The store or the log cannot be reached now; try again.", 2)
     return problem.response(request.url.path)
+
+
+async def on_fault(request: Request, error: Exception) -> Response:
+    """Starlette's handler of what nobody foresaw. The server logs it besides."""
+    problem = Problem(500, "fault", "Something went wrong on our side; the server's log tells what.")
+    return problem.response(request.url.path)
+
+
+async def on_gone(request: Request, error: Exception) -> Response:
+    """Starlette's handler of ``ClientDisconnect``: a client that left in the middle of its request reads no answer."""
+    return Response(status_code=400)
 
 
 async def refuse_upgrade(send: Send, status: int, detail: str) -> None:

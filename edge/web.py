@@ -55,6 +55,9 @@ POLICY: Final = 1008
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
+# What a number of more digits than any conversation has counts as.
+_FAR_BEYOND: Final = 10**18
+
 # Messages of a socket that may wait for their acknowledgement. A client sends all of them again when it has lost its
 # socket, and the session knows the ids of the last 64 messages only: of more, some would be said twice.
 _PENDING: Final = 32
@@ -300,12 +303,12 @@ class _Socket:
         """The client has everything up to *after*: send what it missed."""
         seq = 0
         if after is not None:
-            if after.isascii() and after.isdigit() and len(after) <= 18:
-                seq = int(after)
+            if after.isascii() and after.isdigit():
+                seq = int(after) if len(after) <= 18 else _FAR_BEYOND
             else:
                 self.refuse("bad_message", 'The query parameter "after" is not a number.')
         if seq > newest:
-            self.refuse("bad_message", f'"after" is {seq}, but the conversation has only come to {newest}.')
+            self.refuse("bad_message", f'"after" is {after[:20]}, but the conversation has only come to {newest}.')
             seq = newest
         self._sent = seq
         if newest > seq:

@@ -11,10 +11,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import jsonschema
+import pytest
 from pydantic import SecretStr
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from bus.errors import BusError
 from bus.protocol import Outgoing
 from bus.stopping import Stop
 from edge.settings import EdgeSettings
@@ -257,6 +259,35 @@ async def test_a_log_that_is_away_is_a_problem_that_passes(postgres_url: str) ->
         refused = await here.http.post(f"{API}/bots/shop/conversations")
         problem(refused, 503, "unavailable")
         assert refused.headers["retry-after"] == "2"
+
+
+async def test_what_nobody_foresaw_is_a_problem_too(postgres_url: str) -> None:
+    async with world(postgres_url) as here:
+        here.bus.down, here.bus.failure = True, BusError("the database said something new")
+        problem(await here.http.post(f"{API}/bots/shop/conversations"), 500, "fault")
+        here.bus.down = False
+        await new(here)
+
+
+async def test_no_bot_has_a_name_that_the_database_cannot_hold(postgres_url: str) -> None:
+    async with world(postgres_url, SETTINGS) as here:
+        refused = await here.http.get(f"{API}/conversations?bot=sh%00op", headers=OPERATOR)
+        assert problem(refused, 422, "bad_value")["errors"][0]["pointer"] == "bot"
+
+
+async def test_a_client_that_leaves_within_its_request_is_no_fault_of_ours(
+    postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(postgres_url) as here:
+        url = here.http.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        head = f"POST {API}/bots/shop/conversations HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: 9\r\n"
+        writer.write(f"{head}Content-Type: application/json\r\nExpect: 100-continue\r\n\r\n".encode())
+        await reader.readuntil(b"\r\n\r\n")  # the server says that it waits for the body
+        writer.close()
+        await writer.wait_closed()
+        await new(here)
+    assert "Exception in ASGI application" not in caplog.text
 
 
 async def test_the_openapi_document_is_valid_and_matches(postgres_url: str) -> None:

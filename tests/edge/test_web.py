@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -236,6 +237,24 @@ async def test_an_after_that_cannot_be_is_told(postgres_url: str) -> None:
                 assert (await again.frame())["code"] == "bad_message", after
                 await again.say("m1", "ahoy")
                 assert (await again.until("ack"))["seq"] == 2
+
+
+async def test_of_an_after_beyond_the_end_nothing_is_sent_again_and_of_one_that_is_no_number_all(
+    postgres_url: str,
+) -> None:
+    async with world(postgres_url) as here, here.client() as client:
+        token = (await opened(client))["token"]
+        for after, sent in (("99", []), ("9" * 30, []), ("9" * 5000, []), ("-1", [1]), ("many", [1])):
+            async with here.client(query=f"?token={token}&after={after}") as again:
+                await again.until("welcome")
+                assert (await again.frame())["code"] == "bad_message", after
+                await again.send(type="nothing")
+                assert [seq async for seq in numbers_before_an_error(again)] == sent, after
+
+
+async def numbers_before_an_error(client: Client) -> AsyncIterator[int]:
+    while (frame := await client.frame())["type"] == "message":
+        yield frame["seq"]
 
 
 def old_token() -> str:

@@ -124,18 +124,22 @@ class Echo:
 
 
 class Faulty:
-    """A bus whose ``publish`` fails while it is *down*, as it does when the database is away for long."""
+    """
+    A bus whose ``publish`` fails while it is *down*, as it does when the database is away for long; or with another
+    *failure*.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self.down = False
+        self.failure: Exception = BusUnavailable("the test says so")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._bus, name)
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
         if self.down:
-            raise BusUnavailable("the test says so")
+            raise self.failure
         await self._bus.publish(outgoing)
 
 
