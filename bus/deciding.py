@@ -32,7 +32,6 @@ __all__ = ["DeciderRunner"]
 log = structlog.get_logger(__name__)
 
 _PASSED_FOR_S: Final = 1.0  # so long may a position be behind events that were decided before they came
-_MOST_PASSED: Final = 10_000
 
 
 class DeciderRunner:
@@ -50,7 +49,7 @@ class DeciderRunner:
         self._desks = desks
         self._suspects: dict[int, tuple[int, datetime]] = {}
         self._passed: dict[int, int] = {}  # {partition: end} of events that need nothing but to be passed over
-        self._passed_count = 0
+        self._passed_by = 0.0  # when their positions are to be moved, by the loop's clock
 
     async def run(self) -> None:
         """Until a stop is requested. Raises the errors of the bus that waiting does not help against."""
@@ -85,11 +84,11 @@ class DeciderRunner:
         async with self._around.stop.interrupts():
             if self.positions:
                 with self._around.idle.waiting(), suppress(TimeoutError):
-                    async with asyncio.timeout(_PASSED_FOR_S if self._passed else None):
+                    async with asyncio.timeout_at(self._passed_by if self._passed else None):
                         batch = await subscription.take(self._around.options.batch)
             else:
                 batch = await subscription.take(self._around.options.batch)
-        if self._passed and (not batch.deliveries or self._passed_count > _MOST_PASSED):
+        if self._passed and (not batch.deliveries or asyncio.get_running_loop().time() >= self._passed_by):
             await self._pass(list(self._passed))
         return batch
 
@@ -151,8 +150,6 @@ class DeciderRunner:
     async def _pass(self, partitions: Collection[int]) -> None:
         """Move the positions of *partitions* past what was passed over. To do so again later would do no harm."""
         ends = {partition: self._passed.pop(partition) for partition in partitions if partition in self._passed}
-        if not self._passed:
-            self._passed_count = 0
         advances = [Advance(partition, self.positions[partition], end) for partition, end in ends.items()]
         if advances:
             with suppress(PartitionLost):  # the subscription says so too
@@ -177,8 +174,9 @@ class DeciderRunner:
                 await self._settle(subscription, ordinary)
         elif all(self.desk.passes(delivery.event) for delivery in deliveries):
             # Nothing is left to do with them, and their positions can wait for company.
+            if not self._passed:
+                self._passed_by = asyncio.get_running_loop().time() + _PASSED_FOR_S
             self._passed.update({d.partition: d.offset + 1 for d in deliveries if self._is_ours(d)})
-            self._passed_count += len(deliveries)
         else:
             async with self.desk.mine():
                 await self._settle(subscription, deliveries)

@@ -94,6 +94,23 @@ async def test_what_was_decided_already_is_passed_over_for_good() -> None:
 
 
 @virtual_time
+async def test_what_is_passed_over_again_and_again_is_not_waiting_to_be_read() -> None:
+    """A position that stood still as long as people talk would look like a worker that does not keep up."""
+    disk = Disk()
+    bus, stop = MemoryBus(disk), Stop()
+    partition = partition_of("a", disk.topics[BASIC].partitions)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(bus, [Host(), Echo()], stopping=stop))
+        for number in range(1, 41):
+            await bus.publish(to_session(said("a", "one", number)))
+            await asyncio.sleep(0.1)
+        behind = disk.end_of(BASIC, partition) - disk.positions.get((BASIC, BASIC, partition), 0)
+        stop.request()
+    assert set(decided(disk, BASIC)) == {True}
+    assert behind < disk.end_of(BASIC, partition) / 2
+
+
+@virtual_time
 async def test_events_are_the_same_whether_they_travel_or_not() -> None:
     together, apart = Disk(), Disk()
     await talk(MemoryBus(together), Host(), Echo())
