@@ -113,6 +113,12 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
             folder,
             f"{name!r} is no name for a bot: use 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit.",
         )
+    small = folder.with_name(folder.name.lower())
+    with suppress(OSError):  # one of them is gone meanwhile
+        if small.name != folder.name and folder.is_dir() and small.is_dir() and not small.samefile(folder):
+            reading.complain(
+                folder, f"There is a bot {name!r} already: {small.name}. Names of bots are compared without case."
+            )
     scripts: dict[str, str] = {}
     files: dict[str, Path] = {}
     by_name: dict[str, Path] = {}  # as CALL finds them

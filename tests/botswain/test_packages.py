@@ -108,6 +108,15 @@ def test_a_name_has_to_fit_into_an_address(tmp_path: Path) -> None:
     assert "is no name for a bot" in found.faults[0].text
 
 
+def test_two_folders_that_are_one_bot_are_told(tmp_path: Path) -> None:
+    small, large = (write(tmp_path / name, {"start.bas": f"TALK '{name}'"}) for name in ("shop.gbai", "Shop.GBAI"))
+    if small.samefile(large):
+        pytest.skip("this file system does not tell them apart")
+    (fault,) = draft_of(large, max_script_bytes=LIMIT).faults
+    assert "There is a bot 'shop' already: shop.gbai." in fault.message
+    assert draft_of(small, max_script_bytes=LIMIT).publishable
+
+
 def test_a_byte_order_mark_is_no_part_of_the_script(tmp_path: Path) -> None:
     assert draft(tmp_path, {"start.bas": b"\xef\xbb\xbfTALK 1"}).package.scripts == {"start": "TALK 1"}
 
