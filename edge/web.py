@@ -55,8 +55,7 @@ POLICY: Final = 1008
 INTERNAL_ERROR: Final = 1011
 TRY_AGAIN_LATER: Final = 1013
 
-# What a number of more digits than any conversation has counts as.
-_FAR_BEYOND: Final = 10**18
+_MOST_DIGITS: Final = 18  # of a number that is read; no conversation has so many messages
 
 # Messages of a socket that may wait for their acknowledgement. A client sends all of them again when it has lost its
 # socket, and the session knows the ids of the last 64 messages only: of more, some would be said twice.
@@ -303,13 +302,13 @@ class _Socket:
         """The client has everything up to *after*: send what it missed."""
         seq = 0
         if after is not None:
-            if after.isascii() and after.isdigit():
-                seq = int(after) if len(after) <= 18 else _FAR_BEYOND
-            else:
+            if not (after.isascii() and after.isdigit()):
                 self.refuse("bad_message", 'The query parameter "after" is not a number.')
-        if seq > newest:
-            self.refuse("bad_message", f'"after" is {after[:20]}, but the conversation has only come to {newest}.')
-            seq = newest
+            elif len(after) > _MOST_DIGITS or int(after) > newest:
+                self.refuse("bad_message", f'"after" is {after[:20]}, but the conversation has only come to {newest}.')
+                seq = newest
+            else:
+                seq = int(after)
         self._sent = seq
         if newest > seq:
             self._queue(_FillTo(newest))

@@ -167,6 +167,10 @@ class _Printer:
                 return text
         return f"({text})"
 
+    def apart(self, tree: Expr) -> str:
+        """*tree* so that it makes no keyword with the word behind it, as a variable ``list`` would."""
+        return f"({tree.name})" if isinstance(tree, nodes.Name) else self.operand(tree)
+
     def subject(self, tree: Expr) -> str:
         """*tree* so that a point can stand behind it."""
         return f"({self.expression(tree)})" if isinstance(tree, nodes.Literal_) else self.operand(tree)
@@ -429,13 +433,13 @@ class _Printer:
             return f"PARAM {tree.name} AS {', '.join(map(self.expression, tree.choices))}"
         words = f"PARAM {tree.name} AS {tree.type.upper()}"
         if tree.example is not None:
-            words += f" LIKE {self.operand(tree.example)}"
+            words += f" LIKE {self.apart(tree.example)}"
         if tree.description:
             words += f" DESCRIPTION {_quoted(tree.description)}"
         if tree.optional:
             words += " OPTIONAL"
         if tree.default is not None:
-            words += f" DEFAULT {self.operand(tree.default)}"
+            words += f" DEFAULT {self.apart(tree.default)}"
         if tree.choices:
             words += f" ENUM [{self.listed(tree.choices)}]"
         return words
