@@ -56,6 +56,12 @@ def test_tokens_of_an_older_key_are_still_read() -> None:
         Tokens([], 60)
 
 
+def test_a_token_that_is_too_old_is_none() -> None:
+    token = Tokens(["key"], 60).sign(Ticket(uuid7(SystemClock())(), "shop"))
+    with pytest.raises(BadToken, match="age"):
+        Tokens(["key"], -1).read(token)  # of any age it is older than that
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_no_text_is_a_token_by_chance(text: str) -> None:
     with pytest.raises(BadToken):
