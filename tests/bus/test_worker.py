@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from bus.clock import LoopClock
 from bus.errors import BusUnavailable, SchemaMismatch
 from bus.memory import Disk, MemoryBus
 from bus.observe import Observer
-from bus.protocol import Outgoing, Turns
+from bus.protocol import Outgoing, Stored, Turns
 from bus.states import Kept, StateCache
 from bus.stopping import Stop
 from bus.worker import Options, run_worker
@@ -252,6 +253,25 @@ async def test_states_in_memory_are_bounded() -> None:
         await bus.publish(to_session(*(said(f"key {key}", f"{n}", n) for key in range(40))))
     await run_worker(bus, [Counter()], until_idle=True, options=Options(batch=7, max_states=5))
     assert all(shown(disk, f"key {key}") == ["1 0", "2 1", "3 2"] for key in range(40))
+
+
+@virtual_time
+async def test_states_that_were_forgotten_are_loaded_again() -> None:
+    loaded: list[str] = []
+
+    class Loading(MemoryBus):
+        async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
+            loaded.extend(keys)
+            return await super().load(actor, keys)
+
+    bus, stop = Loading(Disk()), Stop()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(bus, [Counter()], options=Options(batch=7, max_states=5), stopping=stop))
+        for n in range(2):
+            await bus.publish(to_session(*(said(f"key {key}", f"{n}", n) for key in range(40))))
+            await asyncio.sleep(5)  # virtual time
+        stop.request()
+    assert len(loaded) >= 40 + 35
 
 
 def test_the_cache_forgets_what_was_used_last_of_all() -> None:
