@@ -19,7 +19,7 @@ from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven, RunAdvanced
 from schemas.envelope import Origin
-from schemas.topics import BASIC, CHANNEL_WEB, SESSION
+from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
 from tests.simulation.crew import EPOCH, Counted, Counter, Echo, decoded, said, shown, stored, to_session
 from tests.simulation.virtual import virtual_time
 
@@ -211,6 +211,24 @@ async def test_a_lost_partition_changes_nothing_and_the_others_go_on() -> None:
     await run_worker(bus, [Counter()], until_idle=True, clock=LoopClock(EPOCH))
     for n in range(20):
         assert shown(disk, f"key {n}") == ["1 x"]
+
+
+@virtual_time
+async def test_what_is_left_of_a_batch_that_another_began_is_decided() -> None:
+    disk = Disk()
+    place = (SESSION, SESSION, partition_of("a", disk.topics[SESSION].partitions))
+
+    class Overtaken(MemoryBus):
+        """Somebody else handles the first event of the batch, just before it is committed."""
+
+        async def commit(self, turns: Turns) -> None:
+            disk.positions.setdefault(place, 1)
+            await super().commit(turns)
+
+    bus = Overtaken(disk)
+    await bus.publish(to_session(*(said("a", text, n) for n, text in enumerate(("one", "two", "three")))))
+    await run_worker(bus, [Counter()], until_idle=True)
+    assert shown(disk, "a") == ["1 two", "2 three"]
 
 
 @virtual_time

@@ -62,6 +62,14 @@ def test_a_token_that_is_too_old_is_none() -> None:
         Tokens(["key"], -1).read(token)  # of any age it is older than that
 
 
+def test_messages_may_be_as_long_as_the_limit_says() -> None:
+    assert frames.check_message("i" * 128, "a" * 50, 50) == ClientMessage("i" * 128, "a" * 50)
+    for id_, text, code in (("i" * 129, "a", "bad_message"), ("i", "a" * 51, "too_large")):
+        refused = frames.check_message(id_, text, 50)
+        assert isinstance(refused, Refusal)
+        assert refused.code == code
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_no_text_is_a_token_by_chance(text: str) -> None:
     with pytest.raises(BadToken):
