@@ -240,8 +240,9 @@ async def test_nobody_decides_on_what_is_not_committed_yet() -> None:
         async def commit(self, turns: Turns) -> None:
             if turns.others and not self.commits:
                 self.commits.append(turns)
-                own = {"id": uuid4(), "at": EPOCH, "bot": "test", "bot_version": "", "key": "a", "reply_to": SESSION}
-                await self.publish([Outgoing(BASIC, AnswerGiven(**own, run=uuid4(), text="two"))])
+                own: dict[str, Any] = {"id": uuid4(), "at": EPOCH, "bot": "test", "bot_version": "", "key": "a"}
+                answer = AnswerGiven(**own, reply_to=SESSION, run=uuid4(), text="two")
+                await self.publish([Outgoing(BASIC, answer)])
                 await asyncio.sleep(5)  # virtual time
                 raise BusUnavailable("away")
             await super().commit(turns)
