@@ -116,6 +116,17 @@ async def test_nothing_is_decided_before_what_was_emitted_before() -> None:
     assert [text for text in spoken if text[0].isdigit()] == ["1 one", "2 one", "3 two", "4 two"]
 
 
+@virtual_time
+async def test_what_comes_for_a_state_that_cannot_be_read_is_set_aside_in_its_own_time() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host(), Echo())
+    disk.states[BASIC, "a"] = Stored(disk.states[BASIC, "a"].version, b"{")
+    async with asyncio.timeout(600):  # virtual time
+        await talk(MemoryBus(disk), Host(), Echo(), say="two", number=2)
+    assert shown(disk, "a")[3:] == ["4 two"]
+    assert [letter.topic for letter in disk.dead.values()] == [BASIC]
+
+
 class Failing(Echo):
     """Spoils its state and fails when it hears 'fail'."""
 

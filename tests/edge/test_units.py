@@ -46,6 +46,14 @@ def test_addresses_that_are_gone_are_forgotten() -> None:
     assert addresses.of("busy", 1e6) is busy
 
 
+def test_all_addresses_together_have_so_many_sockets() -> None:
+    addresses = Addresses(EdgeSettings(max_sockets=2))
+    one, two, three = (addresses.of(host, 0.0) for host in ("one", "two", "three"))
+    assert [addresses.open_socket(address) for address in (one, two, three)] == [True, True, False]
+    addresses.close_socket(one)
+    assert addresses.open_socket(three)
+
+
 def test_tokens_of_an_older_key_are_still_read() -> None:
     ticket = Ticket(uuid7(SystemClock())(), "shop")
     old = Tokens(["old"], 60).sign(ticket)
