@@ -482,8 +482,6 @@ class _Conversation:
     def _end_debounce(self) -> None:
         state = self.state
         state.held_until = None
-        if state.busy and self.facts.overlap != "interrupt":
-            return  # they are routed when the turn ends
         held, state.held = state.held, []
         if held:
             self._route(

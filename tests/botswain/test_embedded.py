@@ -131,6 +131,20 @@ async def test_a_stale_pid_file_may_name_a_process_that_lives_and_is_not_ours(da
             assert await value_of(server.url, "SELECT 1") == 1
 
 
+async def test_the_server_of_another_directory_is_left_alone(data: Path) -> None:
+    """A directory that was copied while its server ran has the number and the socket of that one."""
+    with lock_data(data), lock_data(data.parent / "copied"):
+        async with embedded_postgres(data.parent / "copied") as server:
+            copied = server.home
+        async with embedded_postgres(data) as theirs:
+            assert embedded._orphans(copied) == [], "the children of another server"
+            copied.pid_file.write_text(theirs.home.pid_file.read_text())
+            async with embedded_postgres(data.parent / "copied") as server:
+                assert not server.adopted
+                assert await value_of(server.url, "SHOW data_directory") == str(copied.data)
+            assert await value_of(theirs.url, "SHOW data_directory") == str(theirs.home.data)
+
+
 async def test_a_zombie_is_no_server(data: Path) -> None:
     with lock_data(data):
         async with embedded_postgres(data) as server:

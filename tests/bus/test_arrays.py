@@ -28,12 +28,13 @@ def drawn(values: st.SearchStrategy[Any]) -> list[list[Any]]:
     """Many lists, the same in every run."""
     found: list[list[Any]] = []
 
-    @settings(max_examples=1, derandomize=True, database=None, deadline=None)
-    @given(st.lists(st.lists(st.none() | values, max_size=8), min_size=60, max_size=60))
-    def draw(some: list[list[Any]]) -> None:
-        found.extend(some)
+    @settings(max_examples=100, derandomize=True, database=None, deadline=None)
+    @given(st.lists(st.none() | values, max_size=8))
+    def draw(some: list[Any]) -> None:
+        found.append(some)
 
     draw()
+    assert sum(map(len, found)) > 100
     return found
 
 
@@ -49,6 +50,14 @@ CASES: dict[str, st.SearchStrategy[Any]] = {
     "int": st.integers(-(2**31), 2**31 - 1),
     "timestamptz": TIMES,
 }
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\\", '"', '\\"', ",", "{", "}", "{}", "\n", "\x1f", "NULL", "null", "á"], ids=repr
+)
+async def test_texts_that_mean_something_in_an_array(database: Any, text: str) -> None:
+    for values in ([text], [text, text], [text, None, f"a{text}b"], ["\x1f", text]):
+        assert await database.fetchval("SELECT $1::text::text[]", arrays.of_texts(values)) == values
 
 
 @pytest.mark.parametrize("type_", CASES)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Generator
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -15,7 +15,7 @@ from bus.actor import Decider, Turn
 from bus.clock import LoopClock
 from bus.errors import BusUnavailable
 from bus.memory import Disk, MemoryBus, Tables
-from bus.protocol import Query, Rows, StateWrite, Stored, Subscription, Turns
+from bus.protocol import Outgoing, Query, Rows, StateWrite, Stored, Subscription, Turns
 from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven
@@ -23,6 +23,7 @@ from schemas.envelope import Event
 from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
 from tests.simulation.crew import (
     EPOCH,
+    Counter,
     Echo,
     Echoed,
     Host,
@@ -130,6 +131,17 @@ async def test_nothing_is_decided_before_what_was_emitted_before() -> None:
     await talk(MemoryBus(disk), Host(), Echo(), say="two", number=2)
     spoken = [line.split(" ", 1)[1] for line in shown(disk, "a")]
     assert [text for text in spoken if text[0].isdigit()] == ["1 one", "2 one", "3 two", "4 two"]
+
+
+@virtual_time
+async def test_what_comes_for_a_state_that_cannot_be_read_is_set_aside_in_its_own_time() -> None:
+    disk = Disk()
+    await talk(MemoryBus(disk), Host(), Echo())
+    disk.states[BASIC, "a"] = Stored(disk.states[BASIC, "a"].version, b"{")
+    async with asyncio.timeout(600):  # virtual time
+        await talk(MemoryBus(disk), Host(), Echo(), say="two", number=2)
+    assert shown(disk, "a")[3:] == ["4 two"]
+    assert [letter.topic for letter in disk.dead.values()] == [BASIC]
 
 
 class Failing(Echo):
@@ -244,6 +256,28 @@ async def test_a_state_that_somebody_else_has_written_is_read_again() -> None:
 
     await talk(Overtaken(disk), Host(), Echo(), say="two", number=2)
     assert shown(disk, "a")[3:] == ["4 two", "5 8 two", "6 9 two"]
+
+
+@virtual_time
+async def test_nobody_decides_on_what_is_not_committed_yet() -> None:
+    disk = Disk()
+
+    class Away(Counting):
+        """Echo gets an event of its own while what it answered to Host is not committed, nor will be."""
+
+        async def commit(self, turns: Turns) -> None:
+            if turns.others and not self.commits:
+                self.commits.append(turns)
+                own: dict[str, Any] = {"id": uuid4(), "at": EPOCH, "bot": "test", "bot_version": "", "key": "a"}
+                answer = AnswerGiven(**own, reply_to=SESSION, run=uuid4(), text="two")
+                await self.publish([Outgoing(BASIC, answer)])
+                await asyncio.sleep(5)  # virtual time
+                raise BusUnavailable("away")
+            await super().commit(turns)
+
+    await talk(Away(disk), Host(), Echo())
+    assert sorted(line.split(" ")[1] for line in shown(disk, "a")) == ["1", "2", "3", "4", "one"]
+    assert stored(disk, "a", BASIC) == {"count": 4}
 
 
 @pytest.mark.parametrize("actors", [lambda: [Host(), Echo()], lambda: [Echo(), Host()]])
@@ -397,3 +431,25 @@ async def test_who_stops_before_it_has_tried_what_may_kill_says_so() -> None:
         await run_worker(dying, [Killer(dying)])
     await run_worker(Away(disk), [Host()], stopping=stop)
     assert disk.group(SESSION, SESSION).clean[partition_of("a", disk.topics[SESSION].partitions)] is False
+
+
+@virtual_time
+async def test_who_gives_back_what_may_kill_before_it_has_tried_it_says_so() -> None:
+    disk, stop = Disk(), Stop()
+    partitions = disk.topics[SESSION].partitions
+    disk.group(SESSION, SESSION).clean.update(dict.fromkeys(range(partitions), False))  # their owners have died
+    events = [said(f"key {n}", "one") for n in range(4 * partitions)]
+
+    async def work() -> None:
+        clock = LoopClock(EPOCH)
+        await run_worker(MemoryBus(disk), [Counter()], stopping=stop, clock=clock, options=Options(lanes=1))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):  # the first has all of them, and gives half of them back
+            group.create_task(work())
+            await asyncio.sleep(1)  # virtual time
+        await MemoryBus(disk).publish(to_session(*events))
+        await asyncio.sleep(5)  # virtual time
+        stop.request()
+    tried = {partition for _, _, partition, _ in disk.attempts}
+    assert tried == {partition_of(event.key, partitions) for event in events}

@@ -36,7 +36,7 @@ from schemas.conversation import Message
 from schemas.envelope import Origin
 from schemas.package import BotPackage
 from schemas.topics import SCHEDULE, SESSION, TOPICS, partition_of
-from tests.bus.conformance import BusConformance, everything, key_of, reading, said, to
+from tests.bus.conformance import PATIENCE_S, BusConformance, everything, key_of, reading, said, to
 from tests.support.breaking import BreakingLine, breaking_line
 
 ROOT = Path(__file__).parents[2]
@@ -422,6 +422,45 @@ async def test_who_waits_to_say_that_it_leaves_is_not_taken_for_lost(world: Post
     await leaving
     async with reading(bus) as found:
         assert all(claim.clean for claim in (await found.until_owned(8)).values())
+
+
+async def test_who_is_killed_is_dead_with_its_connection_and_not_when_its_time_is_up(world: PostgresWorld) -> None:
+    victim = await world.victim(SESSION, "readers")
+    async with world.connection() as connection:
+        assert await connection.fetch(sql("subscribers.living"))
+        await victim.die()
+        await connection.execute("UPDATE members SET until = clock_timestamp() + interval '1 hour'")
+        async with asyncio.timeout(PATIENCE_S):
+            while await connection.fetch(sql("subscribers.living")):
+                await asyncio.sleep(0)
+
+
+async def test_what_passed_on_without_us_is_given_back(world: PostgresWorld) -> None:
+    bus = await world.open()
+    async with reading(bus, most=1) as found, world.connection() as connection:
+        (ours,) = await found.until_owned(1)
+        await connection.execute("UPDATE leases SET owner = NULL")
+        async with asyncio.timeout(PATIENCE_S):
+            while ours not in found.revoked:
+                await found.take()
+
+
+async def test_what_is_ours_and_we_never_heard_of_is_not_clean(world: PostgresWorld) -> None:
+    """The answer of the claim was lost: somebody may have died of what is there."""
+    bus = await world.open()
+    async with reading(bus, most=1) as found, world.connection() as connection:
+        await found.until_owned(1)
+        (ours,) = found.claims
+        other = (ours + 1) % 8
+        await connection.execute(
+            "INSERT INTO leases (grp, topic, partition, owner, clean) SELECT grp, topic, $1, owner, false FROM leases "
+            "WHERE owner IS NOT NULL",
+            other,
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            while not (claims := [claim for claim in (await found.take()).acquired if claim.partition == other]):
+                pass
+        assert not any(claim.clean for claim in claims)
 
 
 async def test_one_event_that_the_database_refuses_harms_no_other(world: PostgresWorld) -> None:

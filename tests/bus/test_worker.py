@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -12,13 +13,13 @@ from bus.clock import LoopClock
 from bus.errors import BusUnavailable, SchemaMismatch
 from bus.memory import Disk, MemoryBus
 from bus.observe import Observer
-from bus.protocol import Outgoing, Turns
+from bus.protocol import Outgoing, Stored, Turns
 from bus.states import Kept, StateCache
 from bus.stopping import Stop
 from bus.worker import Options, run_worker
 from schemas.dialog import AnswerGiven, RunAdvanced
 from schemas.envelope import Origin
-from schemas.topics import BASIC, CHANNEL_WEB, SESSION
+from schemas.topics import BASIC, CHANNEL_WEB, SESSION, partition_of
 from tests.simulation.crew import EPOCH, Counted, Counter, Echo, decoded, said, shown, stored, to_session
 from tests.simulation.virtual import virtual_time
 
@@ -213,6 +214,24 @@ async def test_a_lost_partition_changes_nothing_and_the_others_go_on() -> None:
 
 
 @virtual_time
+async def test_what_is_left_of_a_batch_that_another_began_is_decided() -> None:
+    disk = Disk()
+    place = (SESSION, SESSION, partition_of("a", disk.topics[SESSION].partitions))
+
+    class Overtaken(MemoryBus):
+        """Somebody else handles the first event of the batch, just before it is committed."""
+
+        async def commit(self, turns: Turns) -> None:
+            disk.positions.setdefault(place, 1)
+            await super().commit(turns)
+
+    bus = Overtaken(disk)
+    await bus.publish(to_session(*(said("a", text, n) for n, text in enumerate(("one", "two", "three")))))
+    await run_worker(bus, [Counter()], until_idle=True)
+    assert shown(disk, "a") == ["1 two", "2 three"]
+
+
+@virtual_time
 async def test_a_stop_finishes_what_is_in_hand_and_takes_no_more() -> None:
     disk, stop = Disk(), Stop()
 
@@ -252,6 +271,25 @@ async def test_states_in_memory_are_bounded() -> None:
         await bus.publish(to_session(*(said(f"key {key}", f"{n}", n) for key in range(40))))
     await run_worker(bus, [Counter()], until_idle=True, options=Options(batch=7, max_states=5))
     assert all(shown(disk, f"key {key}") == ["1 0", "2 1", "3 2"] for key in range(40))
+
+
+@virtual_time
+async def test_states_that_were_forgotten_are_loaded_again() -> None:
+    loaded: list[str] = []
+
+    class Loading(MemoryBus):
+        async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
+            loaded.extend(keys)
+            return await super().load(actor, keys)
+
+    bus, stop = Loading(Disk()), Stop()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_worker(bus, [Counter()], options=Options(batch=7, max_states=5), stopping=stop))
+        for n in range(2):
+            await bus.publish(to_session(*(said(f"key {key}", f"{n}", n) for key in range(40))))
+            await asyncio.sleep(5)  # virtual time
+        stop.request()
+    assert len(loaded) >= 40 + 35
 
 
 def test_the_cache_forgets_what_was_used_last_of_all() -> None:

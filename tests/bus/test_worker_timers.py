@@ -122,6 +122,26 @@ async def test_what_was_due_while_nobody_worked_fires_once_at_the_start() -> Non
 
 
 @virtual_time
+async def test_what_was_due_while_another_had_its_partition_fires_when_it_comes_back() -> None:
+    tower = Tower()
+    for n in range(16):
+        await tower.says(TimerRequested, f"{n}", key=f"key {n}", due_at=EPOCH + timedelta(seconds=20))
+
+    async def have_half_of_them() -> None:
+        await asyncio.sleep(5)  # virtual time
+        async with MemoryBus(tower.disk).subscribe(SCHEDULE, group=SCHEDULE) as subscription:
+            await subscription.take(1)
+            await asyncio.sleep(25)  # virtual time
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(have_half_of_them())
+        await tower.works(until_s=60)
+    late = [late_s for _, _, late_s in tower.bell.rang]
+    assert len(late) == 16
+    assert 0 < sum(late_s > 9 for late_s in late) < 16
+
+
+@virtual_time
 async def test_a_timer_said_to_be_due_twice_fires_once() -> None:
     tower = Tower()
     await tower.sets("soon", 10)

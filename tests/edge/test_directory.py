@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 from bus.errors import BusUnavailable
@@ -55,3 +56,29 @@ async def test_a_slow_store_is_not_asked_all_the_time_and_never_forgotten() -> N
     store = Slow(hangs_s=0, times=0, answers_s=20)
     await watched(store, 70)
     assert len(store.looks) == 3
+
+
+async def test_more_bots_than_a_page_has() -> None:
+    names = [f"bot{number:04}" for number in range(2_001)]
+
+    class Many:
+        async def bots(self, after: str, limit: int) -> Sequence[BotRow]:
+            there = [name for name in names if name > after][:limit]
+            return [cast("BotRow", SimpleNamespace(name=name, version="v")) for name in there]
+
+    directory = BotDirectory(cast("Reader", cast("Any", Many())))
+    await directory.refresh()
+    assert directory.names() == names
+
+
+@virtual_time
+async def test_a_nudge_is_heard_at_once() -> None:
+    store = Slow(hangs_s=0, times=0)
+    directory = BotDirectory(cast("Reader", cast("Any", store)), poll_s=10)
+    task = asyncio.ensure_future(directory.run())
+    await asyncio.sleep(1)  # virtual time
+    directory.nudge()
+    await asyncio.sleep(1)  # virtual time
+    task.cancel()
+    await asyncio.wait([task])
+    assert store.looks == [0, 1]

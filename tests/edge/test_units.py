@@ -46,6 +46,14 @@ def test_addresses_that_are_gone_are_forgotten() -> None:
     assert addresses.of("busy", 1e6) is busy
 
 
+def test_all_addresses_together_have_so_many_sockets() -> None:
+    addresses = Addresses(EdgeSettings(max_sockets=2))
+    one, two, three = (addresses.of(host, 0.0) for host in ("one", "two", "three"))
+    assert [addresses.open_socket(address) for address in (one, two, three)] == [True, True, False]
+    addresses.close_socket(one)
+    assert addresses.open_socket(three)
+
+
 def test_tokens_of_an_older_key_are_still_read() -> None:
     ticket = Ticket(uuid7(SystemClock())(), "shop")
     old = Tokens(["old"], 60).sign(ticket)
@@ -54,6 +62,14 @@ def test_tokens_of_an_older_key_are_still_read() -> None:
         Tokens(["new"], 60).read(old)
     with pytest.raises(ValueError, match="key"):
         Tokens([], 60)
+
+
+def test_messages_may_be_as_long_as_the_limit_says() -> None:
+    assert frames.check_message("i" * 128, "a" * 50, 50) == ClientMessage("i" * 128, "a" * 50)
+    for id_, text, code in (("i" * 129, "a", "bad_message"), ("i", "a" * 51, "too_large")):
+        refused = frames.check_message(id_, text, 50)
+        assert isinstance(refused, Refusal)
+        assert refused.code == code
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))

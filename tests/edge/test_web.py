@@ -85,6 +85,9 @@ BAD_FRAMES: dict[str, tuple[str | bytes, str]] = {
     "deep": ("[" * 60_000, "bad_message"),
     "long text": (json.dumps({"type": "message", "id": "i", "text": "a" * 10_001}), "too_large"),
     "large frame": ('"' + "a" * 70_000 + '"', "too_large"),
+    "frame as large as may be": (f'"{"a" * (EdgeSettings().max_frame_bytes - 2)}"', "bad_message"),
+    "a byte too large": (f'"{"a" * (EdgeSettings().max_frame_bytes - 1)}"', "too_large"),
+    "a byte too large, not a character": (f'"{"a" * (EdgeSettings().max_frame_bytes - 3)}é"', "too_large"),
     "binary": (b"\x00\x01", "bad_message"),
 }
 
@@ -231,12 +234,13 @@ async def test_typing_and_words_that_stream(postgres_url: str) -> None:
 async def test_an_after_that_cannot_be_is_told(postgres_url: str) -> None:
     async with world(postgres_url) as here, here.client() as client:
         token = (await opened(client))["token"]
-        for after in ("99", "-1", "many", "9" * 30, "²"):
+        for number, after in enumerate(("99", "-1", "many", "9" * 30, "²")):
             async with here.client(query=f"?token={token}&after={after}") as again:
                 await again.until("welcome")
                 assert (await again.frame())["code"] == "bad_message", after
-                await again.say("m1", "ahoy")
-                assert (await again.until("ack"))["seq"] == 2
+                await again.say(f"m{number}", "ahoy")
+                assert (await again.until("ack"))["seq"] == 2 + 2 * number
+                assert (await again.frame())["text"] == "You said ahoy"
 
 
 async def test_of_an_after_beyond_the_end_nothing_is_sent_again_and_of_one_that_is_no_number_all(
@@ -320,6 +324,21 @@ async def test_too_many_messages_are_refused_with_the_time_to_wait(postgres_url:
         (error,) = [frame for frame in frames if frame["type"] == "error"]
         assert error["code"] == "rate_limited"
         assert error["retry_after_s"] == 2
+
+
+async def test_an_address_has_its_share_of_messages_however_many_its_sockets(postgres_url: str) -> None:
+    settings = EdgeSettings(address_messages_per_s=0.001, address_message_burst=4)
+    async with world(postgres_url, settings) as here, here.client() as one, here.client() as two:
+        for client in (one, two):
+            await opened(client)
+            await client.say("m1", "quiet")
+            assert (await client.frame())["type"] == "ack"
+        await one.say("m2", "one too many")
+        error = await one.frame()
+        assert (error["type"], error["code"]) == ("error", "rate_limited")
+        async with here.client() as three:
+            assert (await three.frame())["code"] == "rate_limited"
+            assert await closed(three) == 1013
 
 
 async def test_ten_thousand_frames_at_once_end_that_socket_and_nothing_else(postgres_url: str) -> None:

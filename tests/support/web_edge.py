@@ -23,6 +23,7 @@ from bus.postgres.reads import Reads, open_reads
 from bus.protocol import Bus, Outgoing
 from bus.worker import run_worker
 from edge.app import Edge, create_app
+from edge.corked import CorkedWebSocket
 from edge.metrics import Metrics
 from edge.settings import EdgeSettings
 from schemas.conversation import (
@@ -221,7 +222,7 @@ async def serve(app: Any, *, port: int = 0) -> AsyncIterator[Serving]:
         app,
         host="127.0.0.1",
         port=port,
-        ws="websockets-sansio",
+        ws=CorkedWebSocket,
         ws_max_size=1 << 18,
         ws_per_message_deflate=False,
         lifespan="on",

@@ -19,6 +19,7 @@ from schemas.dialog import (
     SuggestionAdded,
     SystemPromptSet,
 )
+from schemas.schedule import TimerFired
 from tests.support.scripts import BEGAN, World, play
 
 
@@ -50,6 +51,16 @@ def test_what_comes_for_no_run_is_ignored() -> None:
     assert isinstance(world.outcome, Ended)
     world.fire()
     assert world.turn.outgoing == []
+
+
+def test_a_timer_that_comes_late_ends_no_later_wait() -> None:
+    world = World("WAIT 5\nWAIT 5").begin().fire()
+    first, second = world.timers
+    assert world.turn is not None
+    world.send(TimerFired, timer=first.timer, due_at=first.due_at)
+    assert world.turn.outgoing == []
+    world.send(TimerFired, timer=second.timer, due_at=second.due_at)
+    assert isinstance(world.outcome, Ended)
 
 
 def test_a_cancelled_run_is_forgotten_with_its_timer() -> None:

@@ -119,6 +119,7 @@ PRICES: dict[str, tuple[str, float]] = {
     "a sum": ("t = t + i", 1),
     "sums": ("x = f + f + f + f + f", 4),
     "a branch": ("IF n = 7 THEN\n x = f + f + f + f + f\nEND IF", 5),
+    "a text that grows": ('s = s + "x"\n' * 16, 18),
     "fractions to count with": ("FOR k = 0.5 TO 10\nNEXT", 21),
     "a member": ("x = o.a", 2),
     "a list": ("x = [1, 2, 3]", 3),
@@ -209,6 +210,14 @@ def test_a_procedure_of_many_levels_works() -> None:
     assert play(script).result == 150
     heard = script.replace("RETURN 0", "RETURN VAL(HEAR)")
     assert play(heard.replace("VAL(HEAR)", "LEN(HEAR)"), "abc").result == 153
+
+
+def test_procedures_that_wait_may_be_as_deep_as_the_limit_says() -> None:
+    script = "FUNCTION f(n)\n IF n = 0 THEN HEAR x ELSE x = f(n - 1)\n RETURN x\nEND FUNCTION\nRETURN f(%d)"
+    limits = Limits(max_depth=20)
+    assert World(script % 18, limits=limits).begin().answer("down there").result == "down there"
+    failure = World(script % 19, limits=limits).begin().failure
+    assert (failure.code, "20 deep" in failure.message) == ("E_LIMIT", True)
 
 
 def test_a_result_that_contains_itself_is_an_error() -> None:

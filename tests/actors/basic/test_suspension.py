@@ -167,3 +167,13 @@ def test_a_run_whose_version_is_gone_fails_and_says_so() -> None:
     world.resources.clear()
     assert world.answer("a").failure.code == "E_NOSCRIPT"
     assert world.state is None
+
+
+def test_a_run_goes_on_with_no_other_program_than_its_own() -> None:
+    """That of the same script is another one where the layout of compiled scripts has changed."""
+    world = World('HEAR x\nTALK "new " + x').begin()
+    assert world.state is not None
+    (run,) = world.state.runs.values()
+    run.frames["stack"][0][1] = "0" * 32
+    assert world.answer("a").failure.code == "E_NOSCRIPT"
+    assert world.said == []

@@ -18,6 +18,7 @@ from bus.actor import Resource, Turn
 from bus.codec import decode, encode
 from bus.protocol import Outgoing, Row
 from schemas.conversation import (
+    Attachment,
     ConversationAttached,
     ConversationClosed,
     ConversationOpened,
@@ -108,15 +109,24 @@ class Conversation:
     def open(self) -> list[Event]:
         return self.give(ConversationOpened, channel="web", person=self.person, slot=3)
 
-    def says(self, text: str, message_id: str | None = None) -> list[Event]:
+    def says(self, text: str, message_id: str | None = None, slot: int = 3, files: tuple[str, ...] = ()) -> list[Event]:
         return self.give(
             MessageReceived,
             message_id=message_id or f"m{self.count}",
             channel="web",
             person=self.person,
             text=text,
-            slot=3,
+            slot=slot,
+            attachments=tuple(Attachment(name=name, url=f"/{name}") for name in files),
         )
+
+    def time_is(self, seconds: float) -> list[Event]:
+        """The session's timer fires so long after the beginning."""
+        return self.give(TimerFired, timer="session", due_at=BEGIN + timedelta(seconds=seconds))
+
+    def answers(self) -> list[str]:
+        """What runs were given for answers."""
+        return [given.text for given in self.all(AnswerGiven)]
 
     def runs(self, *acts: Any, outcome: Any, run: UUID | None = None) -> list[Event]:
         return self.give(
@@ -227,6 +237,52 @@ def test_typing_holds_a_debounced_message_back() -> None:
     assert c.all(AnswerGiven) == []
 
 
+def test_files_are_joined_in_the_order_in_which_they_came() -> None:
+    c = Conversation(config={"overlap-policy": "debounce"})
+    c.open()
+    c.runs(outcome=ASKS)
+    c.says("these", files=("a", "b"))
+    c.says("and this", files=("c",))
+    c.time_is(2)
+    assert [file.name for file in c.all(AnswerGiven)[0].attachments] == ["a", "b", "c"]
+
+
+def test_what_is_said_in_one_breath_waits_for_its_end_and_for_the_end_of_the_turn() -> None:
+    c = Conversation(config={"overlap-policy": "debounce", "debounce-secs": "2"})
+    c.open()
+    c.says("I would like")
+    c.says("a pizza")
+    c.time_is(2)
+    assert c.answers() == [], "the turn is open"
+    c.runs(outcome=ASKS)
+    assert c.answers() == ["I would like\na pizza"]
+    c.says("large")
+    c.runs(outcome=ASKS)
+    assert len(c.answers()) == 1, "there may be more to come"
+    c.time_is(4)
+    assert c.answers()[1:] == ["large"]
+
+
+def test_what_waits_for_an_open_turn_follows_in_order_and_whole() -> None:
+    c = Conversation()
+    c.open()
+    for number in range(1, 103):
+        c.says(str(number), files=(f"file {number}",))
+    for _ in range(100):
+        c.runs(outcome=ASKS)
+    assert c.answers() == [*map(str, range(1, 100)), "100\n101\n102"]
+    last = c.all(AnswerGiven)[-1]
+    assert [file.name for file in last.attachments] == ["file 100", "file 101", "file 102"]
+
+
+def test_no_more_ids_are_remembered_than_can_come_again() -> None:
+    c = Conversation(scripts={})
+    for number in range(70):
+        c.says("hello", f"m{number}")
+    assert c.state is not None
+    assert list(c.state.received) == [f"m{number}" for number in range(6, 70)]
+
+
 def test_first_message_on_a_channel_that_does_not_open_is_answered_after_start() -> None:
     c = Conversation()
     c.says("hello")
@@ -243,6 +299,26 @@ def test_first_message_is_not_the_answer_to_the_first_question() -> None:
     assert c.all(AnswerGiven) == []
     c.says("Ann")
     assert [given.text for given in c.all(AnswerGiven)] == ["Ann"]
+    c.runs(outcome=Ended())
+    assert c.shown() == ["Name?"], "it was before the question, and nobody answers it now"
+
+
+def test_an_answer_that_is_worked_on_is_not_overdue() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(outcome=ASKS)
+    c.says("in time")
+    c.time_is(3600)
+    assert c.all(AnswerOverdue) == []
+
+
+def test_a_message_tells_where_its_person_is_and_what_it_speaks() -> None:
+    c = Conversation(scripts={})
+    c.says("hello")
+    c.person = Person(id="p", locale="pt-BR")
+    c.says("olá", slot=9)
+    assert c.shown()[-1].startswith("Este bot ainda")
+    assert [one.partition for one in c.out if isinstance(one.event, MessageReady)] == [3, 3, 9, 9]
 
 
 @pytest.mark.parametrize(
@@ -336,6 +412,15 @@ def test_secret_answer_is_not_in_the_transcript() -> None:
     assert "hunter22" not in str(c.all(MessageReady))
 
 
+def test_what_is_said_while_a_secret_answer_is_worked_on_is_none() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(outcome=AwaitsAnswer(deadline_at=None, secret=True))
+    c.says("hunter22")
+    c.says("hello?")
+    assert [ready.message.text for ready in c.all(MessageReady)][-1] == "hello?"
+
+
 def test_question_that_waits_too_long_is_overdue_once_and_the_next_message_begins_anew() -> None:
     c = Conversation()
     c.open()
@@ -377,8 +462,15 @@ def test_idle_conversation_is_closed_and_begins_afresh() -> None:
     c = Conversation(config={"idle-timeout-secs": "600"})
     c.open()
     c.runs(outcome=AwaitsAnswer(deadline_at=None))
+    c.time_is(600)
+    assert c.all(RunCancelled) == [], "nobody has spoken yet"
     c.says("hi")
-    c.give(TimerFired, timer="session", due_at=BEGIN + timedelta(seconds=600))
+    assert c.all(TimerRequested)[-1].due_at == BEGIN + timedelta(seconds=600)
+    c.now += timedelta(seconds=60)
+    c.give(PersonTyping)
+    c.time_is(600)
+    assert c.all(RunCancelled) == []
+    c.time_is(660)
     assert len(c.all(RunCancelled)) == 1
     c.says("hello?")
     assert len(c.all(RunRequested)) == 2
@@ -388,8 +480,22 @@ def test_reset_word_begins_anew() -> None:
     c = Conversation(config={"reset-words": "Restart;recomeçar"})
     c.open()
     c.runs(Said(text="Name?"), outcome=ASKS)
-    assert kinds(c.says(" RECOMEÇAR ")) == ["message.ready", "run.cancelled", "run.requested"]
+    for word in (" RECOMEÇAR ", "restart"):
+        assert kinds(c.says(word)) == ["message.ready", "run.cancelled", "run.requested"]
     assert c.all(AnswerGiven) == []
+
+
+def test_a_reset_forgets_what_was_held_and_set() -> None:
+    c = Conversation(config={"reset-words": "restart", "overlap-policy": "debounce"})
+    c.open()
+    c.runs(ContextSet(name="care", text="Be kind."), outcome=ASKS)
+    c.says("care", "m1")
+    c.says("restart", "m2")
+    assert c.state is not None
+    assert (c.state.contexts, c.state.active_contexts, c.state.held) == ({}, [], [])
+    c.runs(outcome=ASKS)
+    c.time_is(2)
+    assert c.answers() == []
 
 
 def test_failed_run_apologises_in_the_bots_words() -> None:
@@ -438,6 +544,21 @@ def test_a_step_that_could_not_be_taken_ends_its_run() -> None:
     assert len(c.all(RunCancelled)) == 1
     c.says("Ann")
     assert [given.text for given in c.all(AnswerGiven)] == ["boom"]
+
+
+@pytest.mark.parametrize(
+    ("failed_type", "outcome"),
+    [("message.received.v1", AwaitsWorld(what="timer")), ("run.advanced.v1", ASKS)],
+    ids=["it was a message", "the question stands"],
+)
+def test_what_else_is_set_aside_ends_no_run(failed_type: str, outcome: Any) -> None:
+    c = Conversation()
+    c.open()
+    c.runs(outcome=outcome)
+    ids = {"failed": SESSION_ID, "dead_letter": SESSION_ID}
+    c.give(TurnFailed, actor="session", failed_type=failed_type, error="ValueError", **ids)
+    assert c.shown()[-1].startswith("Sorry")
+    assert c.all(RunCancelled) == []
 
 
 def test_closing_cancels_and_resuming_tells_how_far_the_transcript_goes() -> None:
