@@ -128,8 +128,8 @@ def _space(data: Path) -> Finding:
 
 
 def _bots(settings: Settings) -> Finding:
-    from botswain.checking import check_package
-    from botswain.packages import find_packages
+    from botswain.packages.checking import check_package
+    from botswain.packages.reading import find_packages
 
     if not settings.bots.is_dir():
         return Finding("bots", "note", f"there is no folder {settings.bots.absolute()}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from botswain.packages import Draft
+    from botswain.packages.reading import Draft
 
 __all__ = ["paint", "show", "show_faults", "wants_colours"]
 

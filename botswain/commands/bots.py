@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from botswain.errors import Problem, no_bot
-from botswain.packages import Draft, find_packages, name_of
+from botswain.packages.reading import Draft, find_packages, name_of
 from botswain.settings import read_settings
 from botswain.terminal import paint, show, show_faults
 
@@ -29,7 +29,7 @@ def _named(path: Path, bots: Path) -> Path:
 
 def _drafts(path: Path, bots: Path, max_script_bytes: int) -> list[Draft]:
     """The packages at *path*: one, or all of a folder. A single script counts as its package, a bot's name as well."""
-    from botswain.checking import check_package
+    from botswain.packages.checking import check_package
 
     path = _named(path, bots)
     if not path.exists():
@@ -113,7 +113,7 @@ def publish(path: Path, **given: Any) -> None:
         raise Problem(f"Nothing was published: there are errors in {', '.join(broken)}.")
 
     async def main() -> None:
-        from botswain.publishing import open_shelf
+        from botswain.packages.publishing import open_shelf
 
         async with open_shelf(settings, "botswain publish") as shelf:
             for draft in drafts:
@@ -131,7 +131,7 @@ def withdraw(bot: str, **given: Any) -> None:
     settings = read_settings(**given)
 
     async def main() -> None:
-        from botswain.publishing import open_shelf
+        from botswain.packages.publishing import open_shelf
 
         async with open_shelf(settings, "botswain withdraw") as shelf:
             if not await shelf.withdraw(bot):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from botswain.installation import Installation, Store
-    from botswain.packages import Draft
-    from botswain.publishing import Workshop
+    from botswain.packages.publishing import Workshop
+    from botswain.packages.reading import Draft
     from bus.observe import Observer
     from bus.postgres.reads import Reads
     from bus.stopping import Stop
@@ -112,7 +112,6 @@ def worker(actors: tuple[str, ...], port: int | None, **given: Any) -> None:
 async def _up(settings: Settings) -> None:
     from prometheus_client import CollectorRegistry
 
-    from botswain.checking import check_package
     from botswain.compose import (
         background,
         calm_garbage_collector,
@@ -125,8 +124,9 @@ async def _up(settings: Settings) -> None:
     from botswain.failing import Failures
     from botswain.figures import WorkerFigures
     from botswain.installation import open_installation, open_store
-    from botswain.publishing import Shelf, Workshop
-    from botswain.watching import keep_published
+    from botswain.packages.checking import check_package
+    from botswain.packages.publishing import Shelf, Workshop
+    from botswain.packages.watching import keep_published
     from bus.stopping import stop_signals
     from bus.worker import run_worker
 

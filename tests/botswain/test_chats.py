@@ -8,8 +8,8 @@ import pytest
 
 from actors.basic.limits import Limits
 from botswain.chats import ChatError, Played, parse_chat, play
-from botswain.checking import check_package
-from botswain.packages import find_packages
+from botswain.packages.checking import check_package
+from botswain.packages.reading import find_packages
 from botswain.rehearsal import Rehearsal
 from schemas.package import BotPackage
 

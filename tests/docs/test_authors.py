@@ -17,7 +17,7 @@ from actors.basic.keywords import HEAR_TYPES, TABLE
 from actors.basic.limits import Limits
 from actors.basic.tools import PARAM_TYPES
 from botswain.chats import parse_chat, play
-from botswain.checking import check_package
+from botswain.packages.checking import check_package
 from botswain.rehearsal import Rehearsal
 from edge.theme import safe_css
 from schemas.package import BotPackage

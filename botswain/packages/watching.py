@@ -10,8 +10,8 @@ from typing import Final, TypeVarTuple
 import structlog
 from watchfiles import Change, DefaultFilter, awatch
 
-from botswain.packages import SUFFIX, find_packages, name_of
-from botswain.publishing import Workshop
+from botswain.packages.publishing import Workshop
+from botswain.packages.reading import SUFFIX, find_packages, name_of
 from bus.errors import BusUnavailable
 
 __all__ = ["keep_published"]

@@ -10,7 +10,7 @@ from actors.basic.analyser import Names, script_name
 from actors.basic.checks import check_script
 from actors.basic.errors import Problem
 from actors.basic.nodes import Span
-from botswain.packages import Draft, Fault, draft_of
+from botswain.packages.reading import Draft, Fault, draft_of
 
 __all__ = ["check_package"]
 

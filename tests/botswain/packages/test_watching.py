@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from botswain.checking import check_package
-from botswain.packages import Draft
-from botswain.publishing import Shelf, Workshop
-from botswain.watching import keep_published
+from botswain.packages.checking import check_package
+from botswain.packages.publishing import Shelf, Workshop
+from botswain.packages.reading import Draft
+from botswain.packages.watching import keep_published
 from bus.clock import SystemClock
 from bus.postgres.database import open_database
 from bus.postgres.reads import Reads

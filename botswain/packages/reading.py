@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from botswain.configuration import complaint, doubt
+from botswain.packages.configuration import complaint, doubt
 from schemas.package import BotPackage, digest_of
 
 __all__ = ["Draft", "Fault", "Stamp", "draft_of", "find_packages", "name_of", "stamp_of"]

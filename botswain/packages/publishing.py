@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from botswain.installation import open_store
-from botswain.packages import Draft, Stamp, find_packages, name_of, stamp_of
+from botswain.packages.reading import Draft, Stamp, find_packages, name_of, stamp_of
 from botswain.settings import Settings
 from bus.clock import SystemClock
 from bus.postgres.database import Database, mapped, open_database

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from botswain.checking import check_package
-from botswain.packages import Draft, draft_of, find_packages
+from botswain.packages.checking import check_package
+from botswain.packages.reading import Draft, draft_of, find_packages
 from schemas.package import BotPackage, digest_of
 
 LIMIT = 1000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from botswain.checking import check_package
-from botswain.packages import Draft
-from botswain.publishing import Shelf, Workshop
+from botswain.packages.checking import check_package
+from botswain.packages.publishing import Shelf, Workshop
+from botswain.packages.reading import Draft
 from bus.clock import SystemClock
 from bus.postgres.database import open_database
 from bus.postgres.reads import open_reads
@@ -26,7 +26,7 @@ async def test_a_broken_draft_leaves_the_version_before_it_in_force(postgres_url
         versions = []
         for text in ('TALK "one"', "TALK (", 'TALK "two"'):
             script.write_text(f"{text}\n")
-            await workshop.publish_all()
+            await workshop.publish_changed()
             row = await reads.bot("shop")
             assert row is not None
             versions.append(row.version)
