@@ -346,12 +346,12 @@ class Api:
         """What is said, as it is said."""
         ticket = self._access.person(request)
         session = str(ticket.session)
-        last = request.headers.get("last-event-id", "")
         newest = await self._reader.newest_seq(session)
-        if last.isascii() and last.isdigit() and len(last) <= 18:
+        after = min(integer(request, "after", newest, 0, 1 << 53), newest)
+        if last := request.headers.get("last-event-id"):  # empty: the client has not been told one
+            if not re.fullmatch(r"[0-9]{1,18}", last):
+                raise Problem(422, "bad_value", "Last-Event-ID is not one that this stream gave out.")
             after = min(int(last), newest)
-        else:
-            after = min(integer(request, "after", newest, 0, 1 << 53), newest)
         await self._hub.wait_slot(self._settings.slot_wait_s)  # while it can still be said that there is none
 
         async def body() -> AsyncIterator[bytes]:
