@@ -7,6 +7,7 @@ web server's modules.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -121,6 +122,9 @@ def _problems(error: BaseException) -> Iterator[Problem]:
         yield Problem(f"{str(error)[:1].upper()}{str(error)[1:]}.")
     elif isinstance(error, BusUnavailable):
         yield Problem(f"{error}.", "Is the address right, and does the server run? `botswain doctor` looks at it.")
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = f": {error.filename}" if error.filename else ""
+        yield Problem(f"{error.strerror}{place}.", "Make room, then try again.")
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _problems(inner)

@@ -345,3 +345,11 @@ def test_topics_and_dead_letters_are_shown_beside_a_running_one(running: Running
 def test_health_and_figures(running: Running) -> None:
     running.wait_until("it is ready", lambda: running.get("/health/ready")[0] == 200)
     assert "botswain_worker_handled_total" in running.get("/metrics")[1]
+
+
+def test_a_full_disk_is_a_plain_message() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "botswain", "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device.\nMake room, then try again.\n")
