@@ -4,7 +4,7 @@ What a script is and uses, and what is doubtful about it: found from its tree, b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ from actors.basic.hearing import NEEDS_SERVICE, TYPES
 from actors.basic.host import FUNCTIONS_TO_COME, OWN_FUNCTIONS, WITHOUT_ARGUMENTS
 from actors.basic.keywords import HEAR_TYPES, TABLE, Effect, KeywordTable
 from actors.basic.keywords.session import not_there
+from actors.basic.lexer import MAX_PROBLEMS
 from actors.basic.nodes import Body, Expr, Span, Statement
 from actors.basic.schedule_text import complaint
 from actors.basic.tools import PARAM_TYPES, function_schema
@@ -189,6 +190,7 @@ class _Analyser:
         self.procedures = {node.name: node for node in self.statements if isinstance(node, nodes.Procedure)}
         self.labels = frozenset(node.name for node in self.statements if isinstance(node, nodes.Label))
         self.set_names = self._names_set()
+        self.names_to_suggest = self.set_names - script.unread
         self.heard = frozenset(
             node.target.name
             for node in self.statements
@@ -230,9 +232,14 @@ class _Analyser:
             self.told.add(about)
             self._warn(message, at, hint)
 
-    @staticmethod
-    def _meant(word: str, candidates: frozenset[str] | set[str]) -> str:
-        close = nearest(word, candidates)
+    def _near(self, word: str, *candidates: Collection[str]) -> str | None:
+        """The candidate that was meant; None after so many problems: to look through many names takes long."""
+        if len(self.problems) >= MAX_PROBLEMS:
+            return None
+        return nearest(word, set[str]().union(*candidates))
+
+    def _meant(self, word: str, *candidates: Collection[str]) -> str:
+        close = self._near(word, *candidates)
         return f"did you mean {close}?" if close else ""
 
     # --- declarations -----------------------------------------------------------------------------------------------
@@ -266,7 +273,7 @@ class _Analyser:
         for node in self.statements:
             match node:
                 case nodes.Param(type=kind, name=name) if kind not in PARAM_TYPES:
-                    hint = self._meant(kind, frozenset(PARAM_TYPES))
+                    hint = self._meant(kind, PARAM_TYPES)
                     self._warn(f"{kind.upper()} is no type that PARAM {name} knows, it is taken as text", node.at, hint)
                 case nodes.ScheduleDeclaration(when=when) if said := complaint(when):
                     self._error(said, node.at, 'for example "0 9 * * 1-5" or "every weekday at 9am"')
@@ -342,7 +349,7 @@ class _Analyser:
                 # A run of its own: nothing around it can be left or jumped to.
                 self._body(body, _Place())
             case nodes.OnEvent(call=str() as name) if name not in self.procedures and name not in self.script.unread:
-                hint = self._meant(name, set(self.procedures))
+                hint = self._meant(name, self.procedures)
                 self._warn(f"there is no SUB {name} in this script", statement.at, hint)
 
     def _unsure_label(self, label: str) -> bool:
@@ -401,10 +408,9 @@ class _Analyser:
             self._not_there(f"HEAR AS {node.kind.upper()}", node.at)
         match node:
             case nodes.Hear(kind="menu", options=(nodes.Name(name=name, at=at),)) if self._never_set(name):
-                types = {kind: kind.upper() for kind in HEAR_TYPES}
-                lists = {each: each for each in self.set_names - self.script.unread - {name}}
-                meant = nearest(name, types | lists)
-                hint = _HEAR_HINT if meant is None else f"did you mean {(types | lists)[meant]}?"
+                meant = self._near(name, HEAR_TYPES, self.names_to_suggest)
+                word = meant.upper() if meant in HEAR_TYPES else meant
+                hint = _HEAR_HINT if meant is None else f"did you mean {word}?"
                 self._error(f"{name.upper()} is no type that HEAR knows, and no list that is set", at, hint)
                 self.told.add(("name", name))
 
@@ -482,9 +488,8 @@ class _Analyser:
         elif name in FUNCTIONS_TO_COME:
             self._not_there(name.upper(), node.at)
         elif name not in OWN_FUNCTIONS and name not in self.script.unread and not self.procedures_unsure:
-            candidates = self.procedures.keys() | FUNCTIONS.keys() | self.known.scripts
             message = f"there is no function, procedure or script {name}"
-            self._warn(message, node.at, self._meant(name, candidates))
+            self._warn(message, node.at, self._meant(name, self.procedures, FUNCTIONS, self.known.scripts))
 
     # --- names ------------------------------------------------------------------------------------------------------
 
@@ -544,10 +549,9 @@ class _Analyser:
         function = FUNCTIONS.get(name)
         if name in PREDEFINED or (function is not None and function.minimum == 0) or name in WITHOUT_ARGUMENTS:
             return
-        candidates = (self.set_names - self.script.unread) | PREDEFINED | self.known.variables
-        self._warn_once(
-            ("name", name), f"{name} is read but never set, it is null", node.at, self._meant(name, candidates)
-        )
+        if ("name", name) not in self.told:
+            hint = self._meant(name, self.names_to_suggest, PREDEFINED, self.known.variables)
+            self._warn_once(("name", name), f"{name} is read but never set, it is null", node.at, hint)
 
     # --- the result -------------------------------------------------------------------------------------------------
 

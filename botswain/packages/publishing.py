@@ -95,7 +95,7 @@ class Workshop:
     async def publish(self, folder: Path) -> None:
         """Look at one package: put it in force if it is right; if not, the version in force stays."""
         stamp = stamp_of(folder)  # before it is read: what changes meanwhile is a change
-        draft = self.read(folder)
+        draft = await asyncio.to_thread(self.read, folder)  # a long one takes seconds
         before = self.drafts.get(draft.name)
         self.drafts[draft.name] = draft
         fresh = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from actors.basic.analyser import Analysis, Names, analyse, script_name
@@ -348,3 +350,15 @@ def test_names_of_scripts(written: str, name: str) -> None:
 def test_an_error_of_a_run_says_where() -> None:
     assert str(BasicError("E_DIV0", "Division by zero.", 3, "start")) == "start:3: E_DIV0: Division by zero."
     assert str(BasicError("E_DIV0", "Division by zero.")) == "E_DIV0: Division by zero."
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["x = never + {n}", "x = f(never{n})", "HEAR x AS never", "x{n} = gone(1)"],
+    ids=["name", "names", "type", "call"],
+)
+def test_a_long_script_is_looked_through_as_quickly_as_a_short_one_by_the_line(line: str) -> None:
+    source = "\n".join(f"v{n} = {n}\n" + line.format(n=n) for n in range(4_000))
+    began = time.process_time()
+    assert found(source).problems
+    assert time.process_time() - began < 4
