@@ -440,4 +440,22 @@ class Expressions:
             tuple_of([constant(word), constant(None) if value is None else self.expr(value)])
             for word, value in node.clauses
         ]
-        return [tuple_of([self.expr(argument) for argument in node.arguments]), tuple_of(clauses)]
+        row = TABLE.get(node.phrase)
+        bare = row.bare if row is not None else ()
+        arguments = [
+            self._or_its_text(argument) if position in bare else self.expr(argument)
+            for position, argument in enumerate(node.arguments)
+        ]
+        return [tuple_of(arguments), tuple_of(clauses)]
+
+    def _or_its_text(self, node: nodes.Expr) -> ast.expr:
+        """An operand where a bare name, also with dots, that is no variable stands for its own text."""
+        parts: list[str] = []
+        subject = node
+        while isinstance(subject, nodes.Member) and not subject.safe:
+            parts.append(subject.name)
+            subject = subject.subject
+        if not isinstance(subject, nodes.Name) or self.is_variable(subject.name) or subject.name in ERROR_NAMES:
+            return self.expr(node)
+        text = ".".join([subject.written or subject.name, *reversed(parts)])
+        return either(invoke("M", "knows", constant(subject.name)), self.expr(node), constant(text))

@@ -338,6 +338,10 @@ class Host:
             case _:
                 return False, None
 
+    def knows(self, name: str) -> bool:
+        """Whether *name*, which the script does not set, is a predefined or configured one."""
+        return self.predefined(name)[0]
+
     def keyword(self, phrase: str, arguments: tuple[Any, ...], clauses: tuple[tuple[str, Any], ...]) -> Any:
         """Execute a keyword that does not suspend."""
         handler = self.keywords.get(phrase)

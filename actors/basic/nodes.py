@@ -45,9 +45,15 @@ class Template(Node):
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A variable, or a function of no arguments if there is no such variable (rule R7)."""
+    """
+    A variable, or a function of no arguments if there is no such variable (rule R7).
+
+    Args:
+        written: with its capitals, for where it stands for its own text.
+    """
 
     name: str
+    written: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class Operands(Expressions):
         self.advance()
         if tight:
             return nodes.Call(token.at, word, self.parenthesised())
-        return nodes.Name(token.at, word)
+        return nodes.Name(token.at, word, token.text)
 
     def _conditional(self, token: Token) -> Expr:
         self.advance()

@@ -8,7 +8,7 @@ import pytest
 
 from actors.basic import Limits, check_package, compile_script
 from actors.basic.errors import ScriptErrors
-from schemas.dialog import Ended, Failed
+from schemas.dialog import ContextSet, Ended, Failed, Said, SuggestionAdded
 from schemas.package import BotPackage
 from tests.support.scripts import World, play
 
@@ -241,3 +241,31 @@ def test_a_package_is_checked_whole() -> None:
     assert {problem.file for problem in problems if problem.severity == "error"} == {"start", "other"}
     with pytest.raises(ScriptErrors):
         compile_script("EXIT FOR", "x")
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ('SET CONTEXT Menu AS "x"', "Menu"),
+        ('SET CONTEXT menu.Today AS "x"', "menu.Today"),
+        ('SET CONTEXT today AS "x"', "today"),  # a function, but no variable
+        ('menu = "k"\nSET CONTEXT Menu AS "x"', "k"),
+        ('SUB s(menu)\n SET CONTEXT menu AS "x"\nEND SUB\ns("given")', "given"),
+        ('menu.a = "k"\nSET CONTEXT menu.a AS "x"', "k"),
+        ('SET CONTEXT username AS "x"', "Pat"),
+    ],
+)
+def test_a_bare_name_that_is_no_variable_stands_for_its_own_text(script: str, name: str) -> None:
+    (act,) = World(script).begin().acts
+    assert isinstance(act, ContextSet)
+    assert act.name == name
+
+
+def test_what_is_remembered_under_a_bare_name_is_found_under_its_text() -> None:
+    world = World(
+        'SET BOT MEMORY Visits, 5\nTALK GET BOT MEMORY("Visits") + GET BOT MEMORY Visits\nADD SUGGESTION Yes\nHEAR x'
+    )
+    said, offered = world.begin().acts
+    assert isinstance(said, Said)
+    assert isinstance(offered, SuggestionAdded)
+    assert (said.text, offered.suggestion.text) == ("10", "Yes")
