@@ -230,6 +230,9 @@ class Host:
         """
         whole = self.limits.max_steps
         waited_s = 0.0 if until is None else (until - self.around.at).total_seconds()
+        if waited_s > 2 * _WHOLE_AGAIN_S:  # gives all of it back, whatever is left
+            self.run.steps_left = None
+            return
         left = values.AMBIENCE.work + sum(steps * length_hint(chunk) for steps, chunk in self._in_hand)
         left += whole * (waited_s / _WHOLE_AGAIN_S - 1 / _WAITS)
         if left < 0:
