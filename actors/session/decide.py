@@ -58,6 +58,8 @@ REMEMBERED_MESSAGES: Final = 64
 HELD_MESSAGES: Final = 100
 OFFERED: Final = 500
 OFFERED_CHARS: Final = 20_000
+CONTEXTS: Final = 200
+CONTEXT_CHARS: Final = 200_000
 UNSPOKEN_KEPT: Final = timedelta(days=1)
 TIMER: Final = "session"
 
@@ -386,7 +388,14 @@ class _Conversation:
 
     def _set_context(self, name: str, text: str) -> None:
         state = self.state
+        state.contexts.pop(name, None)
         state.contexts[name] = text
+        # As for what is offered: the state is read and written with every turn.
+        size = sum(map(len, (*state.contexts, *state.contexts.values())))
+        while len(state.contexts) > CONTEXTS or (size > CONTEXT_CHARS and len(state.contexts) > 1):
+            oldest, gone = next(iter(state.contexts.items()))
+            size -= len(oldest) + len(gone)
+            self._clear_context(oldest)
         named = [known for known in state.contexts if known]
         if name and len(named) == 1 and name not in state.active_contexts:
             state.active_contexts.append(name)

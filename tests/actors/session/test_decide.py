@@ -358,6 +358,15 @@ def test_offers_travel_with_the_last_message_of_the_turn_and_menus_go_with_the_a
     assert [offered.text for offered in c.all(MessageReady)[-1].message.suggestions] == ["Help"]
 
 
+@pytest.mark.parametrize(("text", "kept"), [("x", 200), ("x" * 9_990, 20), ("x" * 300_000, 1)])
+def test_of_too_many_contexts_the_newest_stay(text: str, kept: int) -> None:
+    c = Conversation()
+    c.open()
+    for number in range(100, 400):
+        c.runs(ContextSet(name=f"n{number}", text=text), outcome=ASKS)
+    assert list(c.state.contexts) == [f"n{number}" for number in range(400 - kept, 400)]
+
+
 def test_of_too_many_offers_the_newest_stay() -> None:
     c = Conversation()
     c.open()
