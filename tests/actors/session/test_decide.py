@@ -358,6 +358,22 @@ def test_offers_travel_with_the_last_message_of_the_turn_and_menus_go_with_the_a
     assert [offered.text for offered in c.all(MessageReady)[-1].message.suggestions] == ["Help"]
 
 
+def test_an_option_that_is_offered_anyway_is_shown_once() -> None:
+    c = Conversation()
+    c.open()
+    small = Suggestion(text="Small", value="Small")
+    c.runs(
+        SuggestionAdded(suggestion=small),
+        Said(text="Size?"),
+        SuggestionAdded(suggestion=small, until_answered=True),
+        outcome=ASKS,
+    )
+    assert c.all(MessageReady)[-1].message.suggestions == (small,)
+    c.says("Small")
+    c.runs(Said(text="Thanks"), outcome=Ended())
+    assert c.all(MessageReady)[-1].message.suggestions == (small,)
+
+
 def test_of_too_many_offers_the_newest_stay() -> None:
     c = Conversation()
     c.open()
