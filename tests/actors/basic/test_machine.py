@@ -324,3 +324,8 @@ def test_a_suggestion_without_a_label_or_a_value_is_none() -> None:
 
 def test_an_object_is_no_file_to_send() -> None:
     assert World('SEND FILE {url: "https://example.com/a.pdf"}').begin().failure.code == "E_TYPE"
+
+
+def test_a_function_that_is_given_no_list_does_not_speak_of_a_loop() -> None:
+    failure = World('RETURN TAKE("abc", 2)').begin().failure
+    assert (failure.code, failure.message) == ("E_TYPE", "A list is needed here; this text is not the JSON of one.")
