@@ -392,9 +392,10 @@ class Expressions:
         if procedure is not None:
             return self.procedure_call(node)
         if node.name == "exists" and len(node.arguments) == 1:
-            name = root_name(node.arguments[0])
-            known = name is not None and self.is_variable(name)
-            return ast.Compare(self.name(name or ""), [ast.IsNot()], [constant(None)]) if known else constant(False)
+            (place,) = node.arguments
+            if root_name(place) is None:
+                return constant(False)
+            return ast.Compare(self.expr(place), [ast.IsNot()], [constant(None)])
         return self._function(node.name, *self._given(node.arguments))
 
     def _given(self, arguments: Sequence[nodes.Node]) -> tuple[list[ast.expr], list[Kind]]:
@@ -443,12 +444,12 @@ class Expressions:
         row = TABLE.get(node.phrase)
         bare = row.bare if row is not None else ()
         arguments = [
-            self._or_its_text(argument) if position in bare else self.expr(argument)
+            self.or_its_text(argument) if position in bare else self.expr(argument)
             for position, argument in enumerate(node.arguments)
         ]
         return [tuple_of(arguments), tuple_of(clauses)]
 
-    def _or_its_text(self, node: nodes.Expr) -> ast.expr:
+    def or_its_text(self, node: nodes.Expr) -> ast.expr:
         """An operand where a bare name, also with dots, that is no variable stands for its own text."""
         parts: list[str] = []
         subject = node

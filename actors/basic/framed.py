@@ -19,8 +19,9 @@ from actors.basic import nodes
 from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
 from actors.basic.expressions import Temporary
 from actors.basic.frames import Op
+from actors.basic.keywords import TABLE
 from actors.basic.prices import BRANCHED, FRAMED_TURN
-from actors.basic.scopes import Scopes
+from actors.basic.scopes import LISTS_IN_PLACE, Scopes
 from actors.basic.statements import DECLARATIONS, Loop, PlainWriter
 from actors.basic.walk import children, nodes_of
 
@@ -239,7 +240,7 @@ class FramedWriter(PlainWriter):
             case nodes.Do(expression=nodes.CallScript() as called) if self._is_last(statement):
                 self._lower_tail(called)
             case nodes.Do(expression=expression):
-                self._do(self.reduce(expression), statement.at)
+                self._do(self._reduced_effect(expression), statement.at)
                 if any(
                     isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression)
                 ):
@@ -270,6 +271,8 @@ class FramedWriter(PlainWriter):
         if statement.operator is not None:
             value = nodes.Binary(statement.at, statement.operator, statement.target, value)
         target = statement.target
+        if isinstance(target, nodes.Member | nodes.Index):
+            self._root_created(target.subject)  # it is held over the wait, and nothing can be written into null
         if isinstance(target, nodes.Member):
             subject, value = self.reduce_all([target.subject, value])
             target = replace(target, subject=subject)
@@ -281,6 +284,16 @@ class FramedWriter(PlainWriter):
         self._set(target, self.ex.expr(value), statement.at)
         if _has_effect(statement.value):
             self._succeeded()
+
+    def _reduced_effect(self, expression: nodes.Expr) -> nodes.Expr:
+        """What a statement does, without what suspends. A place that it writes into stays one."""
+        if isinstance(expression, nodes.Keyword) and len(expression.arguments) == 2 and not expression.clauses:
+            place, value = expression.arguments
+            by_name = expression.phrase == "set" and isinstance(place, nodes.Name)
+            if (by_name or expression.phrase in LISTS_IN_PLACE) and not self.scopes.suspends(place):
+                return replace(expression, arguments=(place, self.reduce(value)))
+        reduced: nodes.Expr = self.reduce(expression)
+        return reduced
 
     def _reduced_fields(self, statement: Any) -> Any:
         """A statement of expressions only (RETURN, a text block, WITH) with what suspends taken out."""
@@ -453,16 +466,19 @@ class FramedWriter(PlainWriter):
         self.alive.append(name)
         return Temporary(at, name)
 
-    def _held(self, node: nodes.Node) -> Temporary:
-        """The value of *node* (which does not suspend), computed here."""
-        value = self.ex.expr(node)
+    def _held(self, node: nodes.Node, value: ast.expr | None = None) -> Temporary:
+        """The value of *node* (which does not suspend), or the one given for it, computed here."""
+        value = self.ex.expr(node) if value is None else value
         held = self._temporary(node.at)
         self.out.append(placed(store(held.name, value), node.at))
         return held
 
     def reduce_all(self, operands: Sequence[Any]) -> list[Any]:
         """Operands in order of evaluation; those before the last that suspends are computed and held."""
-        last = max((i for i, operand in enumerate(operands) if self.scopes.suspends(operand)), default=-1)
+        suspending = (
+            i for i, each in enumerate(operands) if not isinstance(each, Temporary) and self.scopes.suspends(each)
+        )
+        last = max(suspending, default=-1)
         reduced: list[Any] = []
         for i, operand in enumerate(operands):
             if i > last:
@@ -528,10 +544,22 @@ class FramedWriter(PlainWriter):
         return held
 
     def _suspend_keyword(self, node: nodes.Keyword) -> Any:
-        rebuilt = self._rebuilt(node)
+        rebuilt = self._rebuilt(self._names_held(node))
         if not self.scopes.suspends_itself(node):
             return rebuilt
         return self._suspended(Op.KEYWORD, [constant(node.phrase), *self.ex.operands(rebuilt)], node.at)
+
+    def _names_held(self, node: nodes.Keyword) -> nodes.Keyword:
+        """*node*, and what its bare names stand for computed where an operand behind them suspends."""
+        row = TABLE.get(node.phrase)
+        arguments: list[Any] = list(node.arguments)
+        for position in sorted(row.bare if row is not None else ()):
+            later = (*arguments[position + 1 :], *(value for _, value in node.clauses if value is not None))
+            if not any(map(self.scopes.suspends, later)) or self.scopes.suspends(arguments[position]):
+                continue
+            if isinstance(arguments[position], nodes.Name | nodes.Member):
+                arguments[position] = self._held(arguments[position], self.ex.or_its_text(arguments[position]))
+        return replace(node, arguments=tuple(arguments))
 
     def _suspend_call(self, node: nodes.Call) -> Temporary:
         arguments = self.reduce_all(self.ex.arguments_of(node))

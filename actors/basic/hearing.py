@@ -396,6 +396,9 @@ def _color(text: str) -> str | None:
     return None
 
 
+_HOST: Final = re.compile(r"(?:[a-z0-9-]+\.)+[a-z0-9-]{2,}|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|localhost")
+
+
 def _url(text: str) -> str | None:
     if re.search(r"\s", text):
         return None
@@ -405,7 +408,7 @@ def _url(text: str) -> str | None:
         port, host = parts.port, (parts.hostname or "").encode("idna").decode()
     except ValueError:  # also what is no host name
         return None
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"(?:[a-z0-9-]+\.)+[a-z0-9-]{2,}|localhost", host):
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
         return None
     if parts.username is not None:
         return None  # a name and password in an address are for deceiving people

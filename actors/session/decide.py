@@ -432,7 +432,7 @@ class _Conversation:
             id=turn.new_id(f"message {state.seq}"),
             role=role,
             text=text,
-            suggestions=tuple(quick.suggestion for quick in state.quick) if offer else (),
+            suggestions=tuple(dict.fromkeys(quick.suggestion for quick in state.quick)) if offer else (),
             attachments=attachments,
             at=turn.event.at,
         )

@@ -95,10 +95,10 @@ def _seconds_of(factor: int) -> Callable[[object], int | float]:
     return lambda count: to_number(count) * factor
 
 
-def formatted_date(value: object, pattern: object = "YYYY-MM-DD") -> str:
-    """FORMAT_DATE; what is no date passes as text."""
+def formatted_date(value: object, pattern: object = None, usual: str = "YYYY-MM-DD") -> str:
+    """FORMAT_DATE, by the *usual* pattern where the given one is null or ""; what is no date passes as text."""
     moment = _moment(value)
-    return to_text(value) if moment is None else format_date(moment, to_text(pattern))
+    return to_text(value) if moment is None else format_date(moment, to_text(pattern) or usual)
 
 
 def now(context: Context) -> datetime:
@@ -133,5 +133,5 @@ FUNCTIONS: Final[tuple[Function, ...]] = (
     *named("add_days", 2, 2, add_days),
     *named("eomonth", 1, 2, end_of_month),
     *named("format_date", 1, 2, formatted_date),
-    *named("format_time", 1, 2, lambda value, pattern="HH:mm": formatted_date(value, pattern)),
+    *named("format_time", 1, 2, lambda value, pattern=None: formatted_date(value, pattern, "HH:mm")),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from actors.basic import hearing
 from actors.basic.errors import BasicError
 from actors.basic.hints import hint
 from actors.basic.host import Clauses, Handler, Host, Wait
-from actors.basic.values import File, iterate, to_number, to_text
+from actors.basic.values import File, iterate, to_number, to_text, type_name
 from schemas.conversation import Attachment
 from schemas.dialog import ContextCleared, ContextSet, SuggestionsCleared, SystemPromptSet
 
@@ -47,6 +47,8 @@ def send_file(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
 def _attachment(file: object) -> Attachment:
     if isinstance(file, File):
         return Attachment(name=file.name, url=file.url or file.path, mime_type=file.mime_type, size=file.size)
+    if isinstance(file, list | dict):
+        raise BasicError("E_TYPE", f"A file or its address is needed here, not a {type_name(file)}.")
     address = to_text(file).strip()
     if not address:
         raise BasicError("E_NOTFOUND", "There is no file to send.")
@@ -142,7 +144,9 @@ def add_suggestion(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> 
 
 
 def add_suggestion_text(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
-    host.suggest(to_text(arguments[1]), to_text(arguments[0]))
+    value, label = map(to_text, arguments)
+    if label and value:
+        host.suggest(label, value)
 
 
 def clear_suggestions(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:

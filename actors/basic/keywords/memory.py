@@ -38,7 +38,11 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]+?)s?")
 def _name(value: object) -> str:
     name = to_text(value).strip()
     if not name or len(name) > MAX_NAME:
-        raise BasicError("E_VALUE", f"The name of what is remembered has 1 to {MAX_NAME} characters.")
+        raise BasicError(
+            "E_VALUE",
+            f"The name of what is remembered has 1 to {MAX_NAME} characters. Of a variable its value is the name; "
+            "write the name itself in quotes.",
+        )
     return name.replace("\0", "")
 
 

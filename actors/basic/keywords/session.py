@@ -45,6 +45,8 @@ def _read(host: Host, name: str) -> Any:
 
 def _write(host: Host, name: str, value: Any) -> None:
     folded = name.strip().lower()
+    if not folded:
+        raise BasicError("E_VALUE", "A value of the session needs a name.")
     if folded not in host.session and len(host.session) >= MAX_NAMES:
         raise BasicError("E_LIMIT", f"A session holds {MAX_NAMES} values.")
     host.session[folded] = value

@@ -102,8 +102,8 @@ ROWS = (
     row("clear user memory", "q", 0, works=True),
     row("set user fact", "q", 2, bare=[0], joins="=", works=True),
     row("get user facts", "q", 0, use="expression", works=True),
-    row("remember", "q", 2, 3, joins="=", works=True),
-    row("recall", "q", 1, use="expression", works=True),
+    row("remember", "q", 2, 3, joins="=", bare=[0], works=True),
+    row("recall", "q", 1, use="expression", bare=[0], works=True),
     row("set session", "s", 2, 3, joins="=", bare=[0], works=True),
     row(
         "get session",

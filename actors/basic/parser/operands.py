@@ -374,7 +374,7 @@ class Operands(Expressions):
                 opened, kind = True, "menu"
             else:
                 options.append(self.additive())
-                if not isinstance(options[-1], nodes.Literal_ | nodes.Template):
+                if not _begins_as_text(options[-1]):
                     kind = "menu"
             if not self.take_sign(","):
                 break
@@ -468,6 +468,13 @@ class Operands(Expressions):
         if self.tokens[newline - 1].text == "," or self.tokens[newline - 1].value in ("and", "or", "where", "from"):
             return True
         return any(self.spelled(newline + 1, words) for words in CONTINUES_QUERY)
+
+
+def _begins_as_text(option: Expr) -> bool:
+    """Whether it is a text as it stands, or one with something put behind it."""
+    while isinstance(option, nodes.Binary) and option.operator in ("+", "&"):
+        option = option.left
+    return isinstance(option, nodes.Literal_ | nodes.Template)
 
 
 _SPECIAL: dict[str, Callable[[Operands, Token], Expr | None]] = {

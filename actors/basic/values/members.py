@@ -246,7 +246,7 @@ def iterate(value: object) -> list[object]:
     if isinstance(value, str):
         parsed = parse_json(value)
         if parsed is None and value.strip():
-            raise BasicError("E_TYPE", "FOR EACH needs a list; this text is not the JSON of one.")
+            raise BasicError("E_TYPE", "A list is needed here; this text is not the JSON of one.")
         value = parsed
     if value is None:
         return []
@@ -260,7 +260,7 @@ def iterate(value: object) -> list[object]:
         grown(count, MAX_ITEMS)
         worked(count >> 4)
         return list(range(count))
-    raise BasicError("E_TYPE", f"FOR EACH needs a list, not a {type_name(value)}.")
+    raise BasicError("E_TYPE", f"A list is needed here, not a {type_name(value)}.")
 
 
 def _collection_of(response: Response) -> object:

@@ -145,7 +145,8 @@ EXAMPLES: list[tuple[str, tuple[object, ...], object]] = [
     ("add_days", ("2026-01-31", 1), date(2026, 2, 1)), ("eomonth", ("2026-02-03",), date(2026, 2, 28)),
     ("eomonth", ("2026-01-31", 1), date(2026, 2, 28)), ("format_date", ("2026-03-07", "Ymd"), "20260307"),
     ("format_date", ("2026-03-07",), "2026-03-07"), ("format_date", ("soon",), "soon"),
-    ("format_time", ("2026-03-07 09:05",), "09:05"),
+    ("format_time", ("2026-03-07 09:05",), "09:05"), ("format_time", ("2026-03-07 09:05", None), "09:05"),
+    ("format_date", ("2026-03-07", None), "2026-03-07"), ("format_date", ("2026-03-07", ""), "2026-03-07"),
 ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ ACCEPTED: list[tuple[str, str, object]] = [
     ("zipcode", "902101234", "90210-1234"), ("postalcode", "sw1a1aa", "SW1A 1AA"),
     ("language", "pt-BR", "pt"), ("language", "Español", "es"), ("language", "alemão", "de"), ("language", "EN", "en"),
     ("url", "example.com", "https://example.com"), ("link", "HTTP://Example.com/A?b=c#d", "http://example.com/A?b=c#d"),
-    ("url", "localhost:8080/x", "https://localhost:8080/x"), ("url", "são.com.br", "https://xn--so-sia.com.br"),
+    ("url", "localhost:8080/x", "https://localhost:8080/x"), ("url", "10.0.0.7:81", "https://10.0.0.7:81"), ("url", "são.com.br", "https://xn--so-sia.com.br"),
     ("uuid", "123E4567E89B12D3A456426614174000", "123e4567-e89b-12d3-a456-426614174000"),
     ("guid", "{123e4567-e89b-12d3-a456-426614174000}", "123e4567-e89b-12d3-a456-426614174000"),
     ("color", "#3af", "#33AAFF"), ("color", "3366ff", "#3366FF"), ("color", "rgb(1, 2, 255)", "#0102FF"),

@@ -269,3 +269,63 @@ def test_what_is_remembered_under_a_bare_name_is_found_under_its_text() -> None:
     assert isinstance(said, Said)
     assert isinstance(offered, SuggestionAdded)
     assert (said.text, offered.suggestion.text) == ("10", "Yes")
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ('SET BOT MEMORY visits, VAL(GET BOT MEMORY("visits")) + 1\nRETURN GET BOT MEMORY("visits")', 1),
+        ('REMEMBER city = HEAR\nRETURN RECALL "city"', "Faro"),
+        ('REMEMBER city, "Porto", "30 days"\nRETURN RECALL city', "Porto"),
+        ('SET SESSION place.city, HEAR\nRETURN GET SESSION "place.city"', "Faro"),
+        ('k = "city"\nSET USER MEMORY k, HEAR\nRETURN GET USER MEMORY "city"', "Faro"),
+        ('SET BOT MEMORY username, HEAR\nRETURN GET BOT MEMORY "Pat"', "Faro"),
+        ('SET city, HEAR\nRETURN [city, GET SESSION "city"]', ["Faro", "Faro"]),
+        ('city = "Porto"\nSET city, HEAR\nRETURN [city, GET SESSION "city"]', ["Faro", "Faro"]),
+    ],
+)
+def test_a_bare_name_stands_for_its_text_also_where_what_follows_waits(script: str, result: object) -> None:
+    assert play(script, "Faro").result == result
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ("trip.city = HEAR\nRETURN trip", {"city": "Faro"}),
+        ("HEAR trip.city\nRETURN trip", {"city": "Faro"}),
+        ("WAIT FOR RESPONSE AS trip.city\nRETURN trip", {"city": "Faro"}),
+        ('trip["city"] = HEAR\nRETURN trip', {"city": "Faro"}),
+        ('trip.city = RECALL "city"\nRETURN trip', {"city": None}),
+        ("PUSH cities, HEAR\nPUSH cities, 2\nRETURN cities", ["Faro", 2]),
+        ("PUSH trip.cities, HEAR\nRETURN trip", {"cities": ["Faro"]}),
+    ],
+)
+def test_what_was_never_set_can_be_written_into_also_where_the_value_waits(script: str, result: object) -> None:
+    assert play(script, "Faro").result == result
+
+
+def test_exists_knows_predefined_and_configured_names_and_fields() -> None:
+    script = "x.a = 1\nRETURN [EXISTS(x), EXISTS(x.a), EXISTS(x.b), EXISTS(y), EXISTS(user), EXISTS(limit)]"
+    world = play(script, config={"param-limit": "5"})
+    assert world.result == [True, True, False, False, True, True]
+
+
+@pytest.mark.parametrize("name", ['""', "NULL", '" "'])
+def test_a_value_of_the_session_needs_a_name(name: str) -> None:
+    assert World(f"SET SESSION {name}, 1").begin().failure.code == "E_VALUE"
+
+
+def test_a_suggestion_without_a_label_or_a_value_is_none() -> None:
+    script = 'ADD SUGGESTION TEXT nothing AS "L"\nADD SUGGESTION TEXT "v" AS ""\nADD SUGGESTION TEXT "v" AS "L"'
+    (offered,) = World(script).begin().acts
+    assert isinstance(offered, SuggestionAdded)
+    assert (offered.suggestion.text, offered.suggestion.value) == ("L", "v")
+
+
+def test_an_object_is_no_file_to_send() -> None:
+    assert World('SEND FILE {url: "https://example.com/a.pdf"}').begin().failure.code == "E_TYPE"
+
+
+def test_a_function_that_is_given_no_list_does_not_speak_of_a_loop() -> None:
+    failure = World('RETURN TAKE("abc", 2)').begin().failure
+    assert (failure.code, failure.message) == ("E_TYPE", "A list is needed here; this text is not the JSON of one.")

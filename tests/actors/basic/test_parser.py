@@ -143,6 +143,7 @@ def test_expressions(source: str, expected: str) -> None:
         ('HEAR v AS "a", "b", *', 'HEAR v AS MENU "a", "b", *'),
         ('HEAR v AS "a", "b"', 'HEAR v AS MENU "a", "b"'),
         ('HEAR v AS "prompt"', 'HEAR v WITH "prompt"'),
+        ('HEAR v AS "prompt, " + name & "?"', 'HEAR v WITH (("prompt, " + name) & "?")'),
         ('HEAR v AS MENU "a", "b"', 'HEAR v AS MENU "a", "b"'),
         ("HEAR v AS MENU options", "HEAR v AS MENU options"),
         ("HEAR v AS options", "HEAR v AS MENU options"),

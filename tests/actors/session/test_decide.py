@@ -364,7 +364,24 @@ def test_of_too_many_contexts_the_newest_stay(text: str, kept: int) -> None:
     c.open()
     for number in range(100, 400):
         c.runs(ContextSet(name=f"n{number}", text=text), outcome=ASKS)
+    assert c.state is not None
     assert list(c.state.contexts) == [f"n{number}" for number in range(400 - kept, 400)]
+
+
+def test_an_option_that_is_offered_anyway_is_shown_once() -> None:
+    c = Conversation()
+    c.open()
+    small = Suggestion(text="Small", value="Small")
+    c.runs(
+        SuggestionAdded(suggestion=small),
+        Said(text="Size?"),
+        SuggestionAdded(suggestion=small, until_answered=True),
+        outcome=ASKS,
+    )
+    assert c.all(MessageReady)[-1].message.suggestions == (small,)
+    c.says("Small")
+    c.runs(Said(text="Thanks"), outcome=Ended())
+    assert c.all(MessageReady)[-1].message.suggestions == (small,)
 
 
 def test_of_too_many_offers_the_newest_stay() -> None:
