@@ -125,6 +125,9 @@ def _problems(error: BaseException) -> Iterator[Problem]:
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         place = f": {error.filename}" if error.filename else ""
         yield Problem(f"{error.strerror}{place}.", "Make room, then try again.")
+    elif isinstance(error, OSError) and error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        advice = "Change who may read or write there, or run botswain as another user."
+        yield Problem(f"{error.strerror}: {error.filename}.", advice)
     elif isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _problems(inner)

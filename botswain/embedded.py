@@ -197,12 +197,15 @@ def can_reach(path: Path, uid: int, gid: int) -> bool:
     return True
 
 
-def _server_user(owner: int | None) -> pwd.struct_passwd | None:
+def _server_user(there: os.stat_result | None) -> pwd.struct_passwd | None:
     """Whom the server runs as: the owner of what is there, else ``botswain`` or ``nobody`` if we are root."""
     if os.geteuid() != 0:
         return None
-    if owner is not None and owner != 0:
-        return pwd.getpwuid(owner)
+    if there is not None and there.st_uid != 0:
+        try:
+            return pwd.getpwuid(there.st_uid)
+        except KeyError:  # a backup from another machine, a volume of a container: the server needs no name
+            return pwd.struct_passwd((str(there.st_uid), "x", there.st_uid, there.st_gid, "", "/", ""))
     for name in ("botswain", "nobody"):
         with suppress(KeyError):
             return pwd.getpwnam(name)
@@ -250,15 +253,15 @@ def find_home(data: Path) -> Home:
                 f"The database of {data} is at {os.readlink(link)}, and that is not there.",
                 f"Bring it back, or delete {link} to start with an empty one.",
             )
-        owner = link.stat().st_uid if link.exists() else None
-        if owner is not None and os.geteuid() not in (0, owner):
+        there = link.stat() if link.exists() else None
+        if there is not None and os.geteuid() not in (0, there.st_uid):
             raise Problem(
-                f"The database in {link} belongs to user {_name_of(owner)}.",
+                f"The database in {link} belongs to user {_name_of(there.st_uid)}.",
                 "Run botswain as that user, or give another directory with --data DIR.",
             )
-        user = _server_user(owner)
+        user = _server_user(there)
         programs = _programs_for(user)
-        if owner is None:
+        if there is None:
             if user is None or can_reach(link, user.pw_uid, user.pw_gid):
                 link.mkdir()
             else:
@@ -547,6 +550,8 @@ class EmbeddedPostgres:
         options = dict(OPTIONS) | {"unix_socket_directories": str(self.socket), "port": str(PORT)}
         output = os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
+            if home.user is not None:  # whose database it is starts it next time perhaps, without us
+                os.fchown(output, home.user.pw_uid, home.user.pw_gid)
             begin = os.fstat(output).st_size
             arguments = [f"-D{home.data}"] + [f"--{name}={value}" for name, value in options.items()]
             process = home.popen("postgres", *arguments, output=output)

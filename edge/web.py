@@ -348,6 +348,9 @@ class _Socket:
             self._end(INTERNAL_ERROR)
 
     async def _frame(self, frame: str) -> None:
+        """Raises ``OSError`` when the client is gone, or the socket is about to be closed."""
+        if self._ended:
+            raise ConnectionAbortedError
         await self._send({"type": "websocket.send", "text": frame})
 
     async def _entry(self, event: MessageReady) -> None:
@@ -413,6 +416,7 @@ class _Socket:
                 raise
         finally:
             self._life = None
+            self._end(POLICY)  # however it ended: nothing may be sent behind the close
         raise _Gone(self._ended, "resume")
 
     async def _take(self, text: str | None) -> None:

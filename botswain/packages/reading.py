@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from botswain.packages.configuration import complaint, doubt
 from schemas.package import BotPackage, digest_of
@@ -157,6 +157,10 @@ def _asked(sources: Iterable[str]) -> Callable[[str], bool]:
     return lambda name: name in names or "" in names
 
 
+def _refuse(error: OSError) -> NoReturn:
+    raise error
+
+
 class _Reading:
     """Reads the files of one package and keeps what is wrong with them."""
 
@@ -167,7 +171,9 @@ class _Reading:
     def complain(self, file: Path, message: str, line: int = 0, column: int = 0, *, warning: bool = False) -> None:
         place = f"{file}:{line}" if line else str(file)
         word = "warning" if warning else "error"
-        self.faults.append(Fault(file, line, column, message, f"{place}: {word}: {message}", warning))
+        fault = Fault(file, line, column, message, f"{place}: {word}: {message}", warning)
+        if fault not in self.faults:  # a folder that cannot be read is found so several times
+            self.faults.append(fault)
 
     def files(self, folder_suffix: str, suffix: str, *, loose: bool = False) -> Sequence[Path]:
         """Files of that suffix in folders of that suffix, at any depth below them; hidden ones are left out."""
@@ -182,7 +188,8 @@ class _Reading:
             if child.name.startswith("."):
                 continue
             if child.is_dir() and child.suffix.lower() == folder_suffix:
-                for file in child.rglob("*"):
+                # Not rglob: it passes over what it may not read, and the bot would go out without some of its scripts.
+                for file in (Path(at, name) for at, _, names in os.walk(child, onerror=_refuse) for name in names):
                     hidden = any(part.startswith(".") for part in file.relative_to(self.folder).parts)
                     if file.suffix.lower() == suffix and file.is_file() and not hidden:
                         yield file

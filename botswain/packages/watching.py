@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeVarTuple
 
@@ -29,30 +29,35 @@ GONE_FOR_S: Final = 2.0
 async def keep_published(workshop: Workshop) -> None:
     """
     Watch the folder until cancelled. A package whose folder goes away while we watch is withdrawn, unless the whole
-    folder of bots went away: then somebody moved it, and nothing is changed.
+    folder of bots went away: then somebody moved it, and nothing is changed. Nor is it while the folder cannot be read.
     """
     seen = set(workshop.drafts)
+    trouble = ""
     while True:
-        if workshop.folder.is_dir():
-            try:
-                await _watch(workshop, seen)
-            except FileNotFoundError:
-                log.warning("bots_folder_gone", folder=str(workshop.folder))
+        try:
+            if workshop.folder.is_dir():
+                await _watch(workshop, seen, told=not trouble)
+                seen = set()
+        except FileNotFoundError:
+            log.warning("bots_folder_gone", folder=str(workshop.folder))
             seen = set()
+        except OSError as error:
+            if str(error) != trouble:
+                trouble = str(error)
+                log.warning("bots_folder_not_watched", folder=str(workshop.folder), error=trouble)
         await asyncio.sleep(RETRY_S)
 
 
-async def _watch(workshop: Workshop, seen: set[str]) -> None:
+async def _watch(workshop: Workshop, seen: set[str], *, told: bool) -> None:
     """
-    Until the folder is gone. A bot that was *seen* and has no package any more is withdrawn.
+    Until the folder is gone. A bot that was *seen* and has no package any more is withdrawn. Raises ``OSError`` when
+    the folder cannot be read or watched.
 
     Whenever nothing happened for a while, all files are looked at: there are changes without a notification, such as
     those made just before the watch began, or on a file system that has none.
     """
     root = workshop.folder
-    async for changes in awatch(
-        root, watch_filter=_Relevant(), debounce=DEBOUNCE_MS, step=50, rust_timeout=QUIET_MS, yield_on_timeout=True
-    ):
+    async for changes in _changes(root) if told else _nothing_told():
         if not root.is_dir():
             return
         for name in sorted({_package_of(root, Path(path)) for _, path in changes} - {""}):
@@ -75,6 +80,30 @@ async def _watch(workshop: Workshop, seen: set[str]) -> None:
                     await _until_done(workshop.withdraw, name)
                 else:
                     await _until_done(workshop.publish, present[name])
+
+
+async def _changes(root: Path) -> AsyncIterator[set[tuple[Change, str]]]:
+    """What the system tells of, an empty set when it is quiet. Raises ``OSError`` when it will not tell."""
+    try:
+        async for changes in awatch(
+            root,
+            watch_filter=_Relevant(),
+            debounce=DEBOUNCE_MS,
+            step=50,
+            rust_timeout=QUIET_MS,
+            yield_on_timeout=True,
+            ignore_permission_denied=True,  # a folder in it that is closed to us: its bot says so, the others go on
+        ):
+            yield changes
+    except ExceptionGroup as errors:  # so the watcher's own errors come, in the midst of watching
+        raise OSError(str(errors.exceptions[0])) from errors
+
+
+async def _nothing_told() -> AsyncIterator[set[tuple[Change, str]]]:
+    """Where the system does not tell (it has only so many watches to give): it is always quiet, and we look."""
+    while True:
+        await asyncio.sleep(QUIET_MS / 1000)
+        yield set()
 
 
 def _package_of(root: Path, path: Path) -> str:

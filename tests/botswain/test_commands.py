@@ -20,7 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from botswain.cli import main
 from tests.support.botswain_process import data_directory
+from tests.support.permissions import held_to_permissions
 
 ROOT = Path(__file__).parents[2]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("BOTSWAIN_")}
@@ -353,3 +355,16 @@ def test_a_full_disk_is_a_plain_message() -> None:
             [sys.executable, "-m", "botswain", "version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (ended.returncode, ended.stderr) == (1, "Error: No space left on device.\nMake room, then try again.\n")
+
+
+def test_a_folder_that_may_not_be_read_is_a_plain_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = tmp_path / "bots"
+    closed.mkdir(mode=0)
+    monkeypatch.setenv("BOTSWAIN_BOTS", str(closed))
+    monkeypatch.setattr(sys, "argv", ["botswain", "check"])
+    with held_to_permissions(), pytest.raises(SystemExit) as ended:
+        main()
+    advice = "Change who may read or write there, or run botswain as another user."
+    assert (ended.value.code, capsys.readouterr().err) == (1, f"Error: Permission denied: {closed}.\n{advice}\n")

@@ -20,6 +20,8 @@ from botswain import embedded
 from botswain.embedded import PidFile, embedded_postgres, find_home, lock_data
 from botswain.errors import Problem
 
+NAMELESS = 2_000_000_011  # a user that no machine has a name for
+
 
 @pytest.fixture
 def data() -> Iterator[Path]:
@@ -236,3 +238,18 @@ async def test_root_below_a_folder_that_others_cannot_enter(data: Path, monkeypa
             assert await value_of(server.url, "SELECT 1") == 1
     assert (closed / "data" / "postgresql").is_symlink()
     assert (data.parent / "shared") in server.home.path.parents
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_root_runs_the_server_as_the_owner_of_its_files_though_he_has_no_name_here(data: Path) -> None:
+    with lock_data(data):
+        async with embedded_postgres(data) as server:
+            assert await value_of(server.url, "SELECT 1") == 1
+        home = find_home(data)
+        for path in (home.path, *home.path.rglob("*")):
+            os.chown(path, NAMELESS, NAMELESS, follow_symlinks=False)
+        home.log.unlink()
+        async with embedded_postgres(data) as server:
+            assert await value_of(server.url, "SELECT 1") == 1
+    owners = {path.stat().st_uid for path in (home.path, *home.path.rglob("*"))}
+    assert owners == {NAMELESS}, "he can start it himself, and write its log"

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from actors.session.decide import REMEMBERED_MESSAGES
@@ -356,6 +357,18 @@ async def test_ten_thousand_frames_at_once_end_that_socket_and_nothing_else(post
             flooding.cancel()
         await other.say("m1", "all well?")
         assert (await other.until("ack"))["seq"] == 2
+
+
+async def test_nothing_is_sent_behind_the_close(postgres_url: str) -> None:
+    async with world(postgres_url) as here, here.client() as abuser:
+        await opened(abuser)
+        with capture_logs() as logs:
+            for _ in range(300):  # more than are forgiven, and all of them there before the first is refused
+                await abuser.connection.send("no JSON")
+            assert await closed(abuser) == 1008
+            async with here.client() as other:  # whatever was left of that socket has had its turn
+                await opened(other)
+    assert not [entry for entry in logs if entry["log_level"] == "error"]
 
 
 async def test_no_more_messages_wait_than_the_session_remembers(postgres_url: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from botswain.packages.checking import check_package
 from botswain.packages.reading import Draft, draft_of, find_packages
 from schemas.package import BotPackage, digest_of
+from tests.support.permissions import held_to_permissions
 
 LIMIT = 1000
 
@@ -101,6 +102,22 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, files: dict[str, str | byt
     found = draft(tmp_path, files)
     assert not found.publishable
     assert said in "\n".join(fault.text for fault in found.faults)
+
+
+@pytest.mark.parametrize("closed", ["shop.gbai", "shop.gbai/shop.gbdialog", "shop.gbai/shop.gbdialog/deep"])
+def test_a_bot_does_not_go_out_without_what_may_not_be_read(tmp_path: Path, closed: str) -> None:
+    folder = tmp_path / "shop.gbai"
+    deep = folder / "shop.gbdialog" / "deep"
+    deep.mkdir(parents=True)
+    (folder / "start.bas").write_text('TALK "one"\n')
+    (deep / "more.bas").write_text('TALK "two"\n')
+    (tmp_path / closed).chmod(0)
+    with held_to_permissions():
+        found = draft_of(folder, max_script_bytes=LIMIT)
+    (tmp_path / closed).chmod(0o755)
+    assert [fault.text for fault in found.faults] == [
+        f"{tmp_path / closed}: error: It cannot be read: Permission denied."
+    ]
 
 
 def test_a_name_has_to_fit_into_an_address(tmp_path: Path) -> None:

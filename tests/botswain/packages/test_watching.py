@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from botswain.packages.checking import check_package
 from botswain.packages.publishing import Shelf, Workshop
@@ -15,6 +16,7 @@ from botswain.packages.watching import keep_published
 from bus.clock import SystemClock
 from bus.postgres.database import open_database
 from bus.postgres.reads import Reads
+from tests.support.permissions import held_to_permissions
 
 
 class Place:
@@ -95,6 +97,41 @@ async def test_what_did_not_change_is_not_read_again(place: Place) -> None:
     place.write("shop", 'TALK "two!"\n')
     await place.workshop.publish_changed()
     assert place.looked[2:] == ["shop.gbai"]
+
+
+async def test_what_cannot_be_read_ends_nothing(place: Place) -> None:
+    place.write("shop", 'TALK "one"\n')
+    place.write("closed", 'TALK "one"\n')
+    (place.bots / "shop.gbai" / "shop.gbkb").mkdir(mode=0)
+    (place.bots / "closed.gbai").chmod(0)
+
+    async def changes() -> None:
+        await place.until(lambda bots: set(bots) == {"shop"})
+        before = await place.in_force()
+        place.write("shop", 'TALK "two"\n')
+        await place.until(lambda bots: bots["shop"] != before["shop"])
+        (place.bots / "closed.gbai").chmod(0o755)
+        await place.until(lambda bots: set(bots) == {"shop", "closed"})
+        (place.bots / "closed.gbai" / "closed.gbkb").mkdir(mode=0)  # under the eyes of the watch
+        place.write("closed", 'TALK "two"\n')
+        closed = (await place.in_force())["closed"]
+        await place.until(lambda bots: bots["closed"] != closed)
+        with capture_logs() as logs:
+            place.bots.chmod(0)
+            async with asyncio.timeout(30):
+                while not logs:
+                    await asyncio.sleep(0.02)
+        assert [entry["event"] for entry in logs] == ["bots_folder_not_watched"]
+        assert set(await place.in_force()) == {"shop", "closed"}
+        place.bots.chmod(0o755)
+        place.write("late", 'TALK "one"\n')
+        await place.until(lambda bots: set(bots) == {"shop", "closed", "late"})
+
+    database = place.workshop.shelf.database
+    async with database.connection(), database.connection():
+        pass  # the way to the server may be one of those that are closed to us from here on
+    with held_to_permissions():
+        await watched(place, changes)
 
 
 async def test_a_bot_that_is_gone_and_comes_back_as_it_was_is_in_force_again(place: Place, tmp_path: Path) -> None:
