@@ -564,7 +564,7 @@ class _Analyser:
         for name, body in bodies.items():
             calls[name] = set()
             for node in nodes_of(*body):
-                if isinstance(node, nodes.Call) and node.name in self.procedures:
+                if isinstance(node, nodes.Call | nodes.Name) and node.name in self.procedures:
                     calls[name].add(node.name)
                 elif self._suspends(node):
                     found.add(name)

@@ -30,7 +30,7 @@ from actors.basic.statements import PlainWriter
 
 __all__ = ["LAYOUT", "Body", "Program", "compile_tree", "program_hash"]
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Version of how bodies are cut into blocks. A stored frame counts blocks, so a change here makes other programs."""
 
 Framed = Callable[..., tuple[Any, ...]]

@@ -19,8 +19,9 @@ from actors.basic import nodes
 from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
 from actors.basic.expressions import Temporary
 from actors.basic.frames import Op
+from actors.basic.keywords import TABLE
 from actors.basic.prices import BRANCHED, FRAMED_TURN
-from actors.basic.scopes import Scopes
+from actors.basic.scopes import LISTS_IN_PLACE, Scopes, has_effect
 from actors.basic.statements import DECLARATIONS, Loop, PlainWriter
 from actors.basic.walk import children, nodes_of
 
@@ -239,10 +240,8 @@ class FramedWriter(PlainWriter):
             case nodes.Do(expression=nodes.CallScript() as called) if self._is_last(statement):
                 self._lower_tail(called)
             case nodes.Do(expression=expression):
-                self._do(self.reduce(expression), statement.at)
-                if any(
-                    isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression)
-                ):
+                self._do(self._reduced_command(expression), statement.at)
+                if has_effect(expression):
                     self._succeeded()
             case nodes.Assign():
                 self._lower_assign(statement)
@@ -266,21 +265,38 @@ class FramedWriter(PlainWriter):
         )
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
-        value = statement.value
+        value: Any = statement.value
         if statement.operator is not None:
             value = nodes.Binary(statement.at, statement.operator, statement.target, value)
-        target = statement.target
-        if isinstance(target, nodes.Member):
-            subject, value = self.reduce_all([target.subject, value])
-            target = replace(target, subject=subject)
-        elif isinstance(target, nodes.Index):
-            subject, index, value = self.reduce_all([target.subject, target.index, value])
-            target = replace(target, subject=subject, index=index)
-        else:
-            value = self.reduce(value)
+        target: nodes.Expr = statement.target
+        value = self.reduce(value)
+        if isinstance(target, nodes.Member | nodes.Index) and self.scopes.suspends(target):
+            value = self._held(value)
+            target = self._reduced_place(target)
         self._set(target, self.ex.expr(value), statement.at)
-        if _has_effect(statement.value):
+        if has_effect(statement.value):
             self._succeeded()
+
+    def _reduced_place(self, place: nodes.Member | nodes.Index) -> Any:
+        """A place that suspends, in order: the object of a variable that has none, what it is in, the index."""
+        self._root_created(place.subject)
+        if isinstance(place, nodes.Member):
+            return replace(place, subject=self.reduce(place.subject))
+        subject, index = self.reduce_all([place.subject, place.index])
+        return replace(place, subject=subject, index=index)
+
+    def _reduced_command(self, expression: nodes.Expr) -> Any:
+        """What stands alone as a statement. The place that it changes stays one, and is looked at last."""
+        match expression:
+            case nodes.Keyword(
+                phrase=phrase, arguments=(nodes.Name() | nodes.Member() | nodes.Index() as place, value), clauses=()
+            ) if phrase in LISTS_IN_PLACE or (phrase == "set" and isinstance(place, nodes.Name)):
+                reduced = self.reduce(value)
+                if isinstance(place, nodes.Member | nodes.Index) and self.scopes.suspends(place):
+                    reduced = self._held(reduced)
+                    place = self._reduced_place(place)
+                return replace(expression, arguments=(place, reduced))
+        return self.reduce(expression)
 
     def _reduced_fields(self, statement: Any) -> Any:
         """A statement of expressions only (RETURN, a text block, WITH) with what suspends taken out."""
@@ -453,15 +469,20 @@ class FramedWriter(PlainWriter):
         self.alive.append(name)
         return Temporary(at, name)
 
-    def _held(self, node: nodes.Node) -> Temporary:
-        """The value of *node* (which does not suspend), computed here."""
-        value = self.ex.expr(node)
+    def _held(self, node: Any, bare: bool = False) -> Temporary:
+        """The value of *node* (which does not suspend), computed here; see ``Expressions.or_its_text`` for *bare*."""
+        value = self.ex.or_its_text(node) if bare else self.ex.expr(node)
         held = self._temporary(node.at)
         self.out.append(placed(store(held.name, value), node.at))
         return held
 
-    def reduce_all(self, operands: Sequence[Any]) -> list[Any]:
-        """Operands in order of evaluation; those before the last that suspends are computed and held."""
+    def reduce_all(self, operands: Sequence[Any], bare: Sequence[int] = ()) -> list[Any]:
+        """
+        Operands in order of evaluation; those before the last that suspends are computed and held.
+
+        Args:
+            bare: which of them may be a bare name that stands for its own text.
+        """
         last = max((i for i, operand in enumerate(operands) if self.scopes.suspends(operand)), default=-1)
         reduced: list[Any] = []
         for i, operand in enumerate(operands):
@@ -469,7 +490,8 @@ class FramedWriter(PlainWriter):
                 reduced.append(operand)
                 continue
             value = self.reduce(operand)
-            reduced.append(value if i == last or isinstance(value, nodes.Literal_ | Temporary) else self._held(value))
+            kept = i == last or isinstance(value, nodes.Literal_ | Temporary)
+            reduced.append(value if kept else self._held(value, i in bare))
         return reduced
 
     def reduce(self, node: Any) -> Any:
@@ -497,6 +519,8 @@ class FramedWriter(PlainWriter):
                 )
             case nodes.Keyword():
                 return self._suspend_keyword(node)
+            case nodes.Name() if (called := self.scopes.own_call(node)) is not None:
+                return self._suspend_call(called)
             case nodes.Name(name=name):
                 return self._suspended(Op.KEYWORD, [constant(name), tuple_of([]), tuple_of([])], node.at)
             case _:
@@ -504,7 +528,9 @@ class FramedWriter(PlainWriter):
 
     def _rebuilt(self, node: Any) -> Any:
         operands = list(children(node))
-        reduced = iter(self.reduce_all(operands))
+        row = TABLE.get(node.phrase) if isinstance(node, nodes.Keyword) else None
+        bare = [i for i in row.bare if i < len(node.arguments)] if row is not None else []
+        reduced = iter(self.reduce_all(operands, bare))
 
         def put(value: Any) -> Any:
             if isinstance(value, nodes.Node):
@@ -587,10 +613,6 @@ class FramedWriter(PlainWriter):
         self.out.append(placed(store(result.name, value), node.otherwise.at))
         self._go_to(end)
         return result
-
-
-def _has_effect(expression: nodes.Node) -> bool:
-    return any(isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression))
 
 
 def _last_statements(body: nodes.Body) -> Iterator[nodes.Statement]:

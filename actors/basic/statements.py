@@ -29,9 +29,8 @@ from actors.basic.emit import (
 )
 from actors.basic.expressions import Expressions, Temporary
 from actors.basic.frames import Op
-from actors.basic.keywords import TABLE
 from actors.basic.prices import ASSIGNED, AT_ONCE, COUNTED_BY_HAND, STEP, TEXT_GROWN, TRIED
-from actors.basic.scopes import LISTS_IN_PLACE, Scopes, root_name
+from actors.basic.scopes import LISTS_IN_PLACE, Scopes, has_effect, root_name
 from actors.basic.values import MAX_TEXT
 from actors.basic.walk import nodes_of
 
@@ -43,7 +42,7 @@ DECLARATIONS: Final = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a loop inside another of its kind is not the same
 class Loop:
     """A loop that is being written. *exit* and *next* are blocks, of a loop in the framed form."""
 
@@ -196,6 +195,8 @@ class PlainWriter:
         match statement:
             case nodes.Assign():
                 self._assign(statement)
+                if has_effect(statement.value):
+                    self._succeeded()
             case nodes.Do(expression=expression):
                 self._do(expression, statement.at)
             case nodes.If():
@@ -263,11 +264,7 @@ class PlainWriter:
                 return
             if expression.phrase == "set" and isinstance(expression.arguments[0], nodes.Name):
                 expression = self._set_by_name(expression, expression.arguments[0])
-            row = TABLE.get(expression.phrase)
-            clears = row is not None and row.effect in "smqw" and expression.phrase != "clear error"
-            self._effect(self.ex.expr(expression), at, clears)
-            return
-        self._effect(self.ex.expr(expression), at)
+        self._effect(self.ex.expr(expression), at, has_effect(expression))
 
     def _set_by_name(self, keyword: nodes.Keyword, name: nodes.Name) -> nodes.Keyword:
         """``SET name, v``: the variable, and what is left to do: the value of the session under that name."""
@@ -341,9 +338,11 @@ class PlainWriter:
         if len(tail) == 1 and operator == "+" and isinstance(only, nodes.Literal_) and not isinstance(only.value, str):
             return False  # counting, not text
         variable = "v_" + name
+        shared = self.scopes.shared  # what a procedure further on in the sum may change
         held: list[nodes.Node] = []
         for _, part in tail:
-            if isinstance(part, nodes.Literal_) or (isinstance(part, nodes.Name) and self.ex.is_variable(part.name)):
+            fixed = isinstance(part, nodes.Name) and self.ex.is_variable(part.name) and part.name not in shared
+            if isinstance(part, nodes.Literal_) or fixed:
                 held.append(part)
                 continue
             kept = Temporary(part.at, self.ex.fresh())
