@@ -265,10 +265,11 @@ class FramedWriter(PlainWriter):
         )
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
+        target: Any = statement.target
         value: Any = statement.value
         if statement.operator is not None:
-            value = nodes.Binary(statement.at, statement.operator, statement.target, value)
-        target: nodes.Expr = statement.target
+            target = self.looked_up(target)
+            value = nodes.Binary(statement.at, statement.operator, target, value)
         value = self.reduce(value)
         if isinstance(target, nodes.Member | nodes.Index) and self.scopes.suspends(target):
             value = self._held(value)
@@ -395,7 +396,7 @@ class FramedWriter(PlainWriter):
         self._tick(statement.at, FRAMED_TURN)
         self._framed_loop("for", statement.body, end, following)
         self._go_to(following)
-        moved = call("add", load("v_" + statement.variable), load(by))
+        moved = call("add", call("number", load("v_" + statement.variable)), load(by))
         self.out.append(placed(store(current, placed(moved, statement.at)), statement.at))
         self.jump(head)
         del self.states[begun:]
@@ -475,6 +476,10 @@ class FramedWriter(PlainWriter):
         held = self._temporary(node.at)
         self.out.append(placed(store(held.name, value), node.at))
         return held
+
+    def once(self, node: nodes.Expr) -> Any:
+        value = self.reduce(node)
+        return value if isinstance(value, nodes.Literal_ | Temporary) else self._held(value)
 
     def reduce_all(self, operands: Sequence[Any], bare: Sequence[int] = ()) -> list[Any]:
         """

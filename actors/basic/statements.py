@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from actors.basic import nodes
@@ -281,6 +281,7 @@ class PlainWriter:
             held: ast.expr = self.ex.name(place.name)
             self._created(place.name, ast.List([], ast.Load()))
         elif isinstance(place, nodes.Member | nodes.Index):
+            place = self.looked_up(place)
             name = self.ex.fresh()
             self.out.append(store(name, self.ex.expr(place)))
             held = load(name)
@@ -309,12 +310,34 @@ class PlainWriter:
     # --- assignment -------------------------------------------------------------------------------------------------
 
     def _assign(self, statement: nodes.Assign) -> None:
+        target: Any = statement.target
         value: nodes.Expr = statement.value
         if statement.operator is not None:
-            value = nodes.Binary(statement.at, statement.operator, statement.target, value)
-        if isinstance(statement.target, nodes.Name) and self._text_grows(statement.target.name, value):
+            target = self.looked_up(target)
+            value = nodes.Binary(statement.at, statement.operator, target, value)
+        if isinstance(target, nodes.Name) and self._text_grows(target.name, value):
             return
-        self._set(statement.target, self.ex.expr(value), statement.at)
+        self._set(target, self.ex.expr(value), statement.at)
+
+    def looked_up(self, place: Any) -> Any:
+        """*place*, which is read and then written, with each index computed here, once."""
+        match place:
+            case nodes.Member(subject=subject):
+                return replace(place, subject=self.looked_up(subject))
+            case nodes.Index(subject=subject, index=index):
+                subject = self.looked_up(subject)
+                own = isinstance(index, nodes.Name) and index.name in self.scopes.variables - self.scopes.shared
+                return replace(place, subject=subject, index=index if own else self.once(index))
+            case _:
+                return place
+
+    def once(self, node: nodes.Expr) -> Any:
+        """What stands for the value of *node*, which is computed here."""
+        if isinstance(node, nodes.Literal_):
+            return node
+        held = Temporary(node.at, self.ex.fresh())
+        self.out.append(placed(store(held.name, self.ex.expr(node)), node.at))
+        return held
 
     def _text_grows(self, name: str, value: nodes.Expr) -> bool:
         """
@@ -529,7 +552,11 @@ class PlainWriter:
         begun = self.ex.fresh()
         begun = f"c{keep}_begun"
         self.out.append(store(begun, constant(False)))
-        moved = ast.If(load(begun), [placed(store(first, call("add", load(variable), load(step))), statement.at)], [])
+        moved = ast.If(
+            load(begun),
+            [placed(store(first, call("add", call("number", load(variable)), load(step))), statement.at)],
+            [],
+        )
         leave = ast.If(ast.UnaryOp(ast.Not(), going), [ast.Break()], [])
         clock = self.scopes.clock()
         before: list[ast.stmt] = [moved, leave, ticked(statement.at, clock), store(begun, constant(True))]

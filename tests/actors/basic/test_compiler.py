@@ -21,6 +21,10 @@ CASES: dict[str, tuple[str, Any]] = {
     "fractions": ("t = 0\nFOR i = 0 TO 1 STEP 0.25\n t = t + 1\n@\nNEXT\nRETURN t", 5),
     "counter changed": ("t = 0\nFOR i = 1 TO 10\n t = t + 1\n i = i + 1\n@\nNEXT\nRETURN t", 5),
     "counter changed, continue": ("t = 0\nFOR i = 1 TO 9\n i = i + 2\n t = t + 1\n@\n CONTINUE\nNEXT\nRETURN t", 3),
+    "counter becomes text": ("t = 0\nFOR i = 1 TO 9\n t = t + 1\n i = '5'\n@\n IF t = 3 THEN i = 9\nNEXT\nRETURN t", 3),
+    "counter becomes nonsense": (
+        "TRY\n FOR i = 1 TO 9\n  i = 'x'\n@\n NEXT\nCATCH e\n r = e.code\nEND TRY\nRETURN r", "E_TYPE",
+    ),
     "each": ("t = ''\nFOR EACH x IN [1, 2, 3]\n t = t + x\n@\nNEXT\nRETURN t", "123"),
     "each of a list that grows": ("L = [1, 2]\nFOR EACH x IN L\n APPEND L, x\n@\nNEXT\nRETURN UBOUND(L)", 4),
     "each last": ("t = ''\nFOR EACH x IN [1, 2, 3] LAST 2\n t = t + x\n@\nNEXT\nRETURN t", "23"),
@@ -82,6 +86,9 @@ CASES: dict[str, tuple[str, Any]] = {
         "FUNCTION f()\n x = [7, 8]\n n = 2\n@\n RETURN 1\nEND FUNCTION\nx = [1, 2]\nn = 1\ns = 'a'\n"
         "s = s + n + f()\nx = [1, 2]\nn = 1\nRETURN s + x[f()] + n", "a1122",
     ),
+    "an index is computed once": (
+        "FUNCTION f()\n n = n + 1\n@\n RETURN n\nEND FUNCTION\nL = [1, 2, 3]\nL[f()] += 5\nL[n] *= f()\nRETURN L", [1, 14, 3],
+    ),
     "what a value makes is there when it is stored": (
         "FUNCTION f()\n o = {a: 1}\n@\n RETURN 2\nEND FUNCTION\no.b = f()\nRETURN o", {"a": 1, "b": 2},
     ),
@@ -126,6 +133,7 @@ def test_result(name: str, framed: bool) -> None:
         ("o.n = 1\no.n += HEAR\nRETURN o", {"n": "1a"}),
         ("HEAR o[HEAR 'which?']\nRETURN o", {"b": "a"}),
         ("o[HEAR 'which?'] = 1\nRETURN o", {"a": 1}),
+        ("o[HEAR] += HEAR\nRETURN o", {"a": "b"}),
         ("WAIT FOR RESPONSE AS o.x TIMEOUT 5\nRETURN o", {"x": "a"}),
         ("APPEND L, HEAR\nAPPEND L, HEAR\nRETURN L", ["a", "b"]),
         ("APPEND o.L, HEAR\nAPPEND o[HEAR], 3\nRETURN o", {"L": ["a"], "b": [3]}),
