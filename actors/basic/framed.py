@@ -425,9 +425,19 @@ class FramedWriter(PlainWriter):
         end = self._block()
         for items, body in statement.cases:
             following = self._block()
-            with self._scratch():
-                tests = [self._reduced_case(item) for item in items]
-                self._branch(self._case_test(subject, tests), items[0].at if items else statement.at, following)
+            if any(map(self.scopes.suspends, items)):
+                chosen = self._block()
+                for item in items:  # one by one: behind the one that fits nothing is asked
+                    unfit = self._block()
+                    with self._scratch():
+                        test = self._case_test(subject, [self._reduced_case(item)])
+                        self._branch(test, item.at, unfit)
+                    self.jump(chosen)
+                    self._place(unfit)
+                self.jump(following)
+                self._place(chosen)
+            else:
+                self._branch(self._case_test(subject, items), items[0].at if items else statement.at, following)
             self.lower(body)
             self.jump(end)
             self._place(following)

@@ -147,6 +147,11 @@ def test_what_is_heard_goes_where_any_value_may(script: str, result: object) -> 
     assert play(script, "a", "b").result == result
 
 
+def test_a_case_asks_no_more_once_it_is_chosen() -> None:
+    script = "SELECT CASE 2\nCASE 1, HEAR 'a?', 2, HEAR 'b?'\n TALK 'two'\nCASE HEAR 'c?'\n TALK 'no'\nEND SELECT"
+    assert play(script, "x", "y", "z").said == ["a?", "two"]
+
+
 def test_hear_takes_its_prompt_in_either_quotes() -> None:
     assert play("x = HEAR 'who?'\nHEAR y 'nobody asks\nz = HEAR 'a comment\nRETURN x + y + z", *"abc").said == ["who?"]
 
