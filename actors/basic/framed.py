@@ -287,15 +287,14 @@ class FramedWriter(PlainWriter):
         return replace(place, subject=subject, index=index)
 
     def _reduced_command(self, expression: nodes.Expr) -> Any:
-        """What stands alone as a statement. The place that it changes stays one, and is looked at last."""
+        """What stands alone as a statement. The place that it changes stays a place."""
         match expression:
             case nodes.Keyword(
                 phrase=phrase, arguments=(nodes.Name() | nodes.Member() | nodes.Index() as place, value), clauses=()
             ) if phrase in LISTS_IN_PLACE or (phrase == "set" and isinstance(place, nodes.Name)):
-                reduced = self.reduce(value)
                 if isinstance(place, nodes.Member | nodes.Index) and self.scopes.suspends(place):
-                    reduced = self._held(reduced)
                     place = self._reduced_place(place)
+                reduced = self.reduce(value)
                 return replace(expression, arguments=(place, reduced))
         return self.reduce(expression)
 

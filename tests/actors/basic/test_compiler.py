@@ -137,6 +137,7 @@ def test_result(name: str, framed: bool) -> None:
         ("WAIT FOR RESPONSE AS o.x TIMEOUT 5\nRETURN o", {"x": "a"}),
         ("APPEND L, HEAR\nAPPEND L, HEAR\nRETURN L", ["a", "b"]),
         ("APPEND o.L, HEAR\nAPPEND o[HEAR], 3\nRETURN o", {"L": ["a"], "b": [3]}),
+        ("APPEND o[HEAR], HEAR\nRETURN o", {"a": ["b"]}),
         ("SET x, HEAR\nRETURN x", "a"),
         ("SET SESSION stage, HEAR\nRETURN GET SESSION 'stage'", "a"),
         ("SET BOT MEMORY visits.Today, HEAR\nRETURN GET BOT MEMORY 'visits.Today'", "a"),
