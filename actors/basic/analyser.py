@@ -18,6 +18,7 @@ from actors.basic.keywords.session import not_there
 from actors.basic.lexer import MAX_PROBLEMS
 from actors.basic.nodes import Body, Expr, Span, Statement
 from actors.basic.schedule_text import complaint
+from actors.basic.scopes import parameters_of
 from actors.basic.tools import PARAM_TYPES, function_schema
 from actors.basic.walk import nodes_of
 from schemas.envelope import JsonValue
@@ -536,7 +537,11 @@ class _Analyser:
 
     def _read(self, node: nodes.Name) -> None:
         name = node.name
-        if name in self.set_names or name in self.known.variables or name in self.procedures:
+        if name in self.set_names or name in self.known.variables:
+            return
+        if name in self.procedures:
+            if parameters_of(self.procedures[name]):
+                self._warn_once(("name", name), f"{name} is a procedure, without its values it is null", node.at)
             return
         if self.procedures_unsure:
             return  # it may be a parameter
@@ -564,7 +569,7 @@ class _Analyser:
         for name, body in bodies.items():
             calls[name] = set()
             for node in nodes_of(*body):
-                if isinstance(node, nodes.Call) and node.name in self.procedures:
+                if isinstance(node, nodes.Call | nodes.Name) and node.name in self.procedures:
                     calls[name].add(node.name)
                 elif self._suspends(node):
                     found.add(name)

@@ -35,6 +35,7 @@ from actors.basic.keywords import TABLE
 from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
 from actors.basic.scopes import Scopes, parameters_of, root_name
 from actors.basic.shortcuts import GIVES, Kind, shortened
+from actors.basic.walk import nodes_of
 
 __all__ = ["ERROR_NAMES", "Expressions", "Temporary"]
 
@@ -149,7 +150,8 @@ class Expressions:
             case Temporary(name=name):
                 return load(name)
             case nodes.Name(name=name):
-                return self.name(name)
+                called = self.scopes.own_call(node)
+                return self.name(name) if called is None else self.procedure_call(called)
             case nodes.Template(parts=parts):
                 return self.joined([constant(p) if isinstance(p, str) else p for p in parts])
             case nodes.List_(items=items):
@@ -211,8 +213,8 @@ class Expressions:
 
     def _index(self, subject: nodes.Node, index: nodes.Node) -> ast.expr:
         held, place = self.expr(subject), self.expr(index)
-        if not (is_simple(held) and isinstance(subject, nodes.Name | Temporary)):
-            return call("get_index", held, place)
+        if not (is_simple(held) and isinstance(subject, nodes.Name | Temporary)) or self._calls(index):
+            return call("get_index", held, place)  # in order: a procedure may give the variable another value
         kind = same_type(held, "list")
         tests: list[ast.expr] = [kind]
         if self.kind(index) != "int":
@@ -227,6 +229,9 @@ class Expressions:
         tests.append(ast.Compare(constant(0), [ast.LtE(), ast.Lt()], [place, call("len", held)]))
         quick = ast.Subscript(held, place, ast.Load())
         return either(ast.BoolOp(ast.And(), tests), quick, call("get_index", held, place))
+
+    def _calls(self, node: nodes.Node) -> bool:
+        return any(self.scopes.own_call(each) is not None for each in nodes_of(node))
 
     def _method(self, node: nodes.Method) -> ast.expr:
         arguments = ast.List([self.expr(argument) for argument in node.arguments], ast.Load())
@@ -411,9 +416,13 @@ class Expressions:
         return call("p_" + node.name, ast.BinOp(load("d"), ast.Sub(), constant(1)), *mode, *from_here)
 
     def arguments_of(self, node: nodes.Call) -> list[nodes.Node]:
-        count = len(parameters_of(self.scopes.procedures[node.name]))
-        arguments: list[nodes.Node] = list(node.arguments[:count])
-        return arguments + [nodes.Literal_(node.at, None)] * (count - len(arguments))
+        """What each parameter gets: the argument, else its DEFAULT, else null."""
+        procedure = self.scopes.procedures[node.name]
+        parameters = parameters_of(procedure)
+        defaults = {each.name: each.default for each in procedure.body if isinstance(each, nodes.Param)}
+        arguments: list[nodes.Node] = list(node.arguments[: len(parameters)])
+        missing = parameters[len(arguments) :]
+        return arguments + [defaults.get(name) or nodes.Literal_(node.at, None) for name in missing]
 
     def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)

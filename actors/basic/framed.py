@@ -21,7 +21,7 @@ from actors.basic.expressions import Temporary
 from actors.basic.frames import Op
 from actors.basic.keywords import TABLE
 from actors.basic.prices import BRANCHED, FRAMED_TURN
-from actors.basic.scopes import LISTS_IN_PLACE, Scopes
+from actors.basic.scopes import LISTS_IN_PLACE, Scopes, has_effect
 from actors.basic.statements import DECLARATIONS, Loop, PlainWriter
 from actors.basic.walk import children, nodes_of
 
@@ -240,10 +240,8 @@ class FramedWriter(PlainWriter):
             case nodes.Do(expression=nodes.CallScript() as called) if self._is_last(statement):
                 self._lower_tail(called)
             case nodes.Do(expression=expression):
-                self._do(self._reduced_effect(expression), statement.at)
-                if any(
-                    isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression)
-                ):
+                self._do(self._reduced_command(expression), statement.at)
+                if has_effect(expression):
                     self._succeeded()
             case nodes.Assign():
                 self._lower_assign(statement)
@@ -267,33 +265,38 @@ class FramedWriter(PlainWriter):
         )
 
     def _lower_assign(self, statement: nodes.Assign) -> None:
-        value = statement.value
+        target: Any = statement.target
+        value: Any = statement.value
         if statement.operator is not None:
-            value = nodes.Binary(statement.at, statement.operator, statement.target, value)
-        target = statement.target
-        if isinstance(target, nodes.Member | nodes.Index):
-            self._root_created(target.subject)  # it is held over the wait, and nothing can be written into null
-        if isinstance(target, nodes.Member):
-            subject, value = self.reduce_all([target.subject, value])
-            target = replace(target, subject=subject)
-        elif isinstance(target, nodes.Index):
-            subject, index, value = self.reduce_all([target.subject, target.index, value])
-            target = replace(target, subject=subject, index=index)
-        else:
-            value = self.reduce(value)
+            target = self.looked_up(target)
+            value = nodes.Binary(statement.at, statement.operator, target, value)
+        value = self.reduce(value)
+        if isinstance(target, nodes.Member | nodes.Index) and self.scopes.suspends(target):
+            value = self._held(value)
+            target = self._reduced_place(target)
         self._set(target, self.ex.expr(value), statement.at)
-        if _has_effect(statement.value):
+        if has_effect(statement.value):
             self._succeeded()
 
-    def _reduced_effect(self, expression: nodes.Expr) -> nodes.Expr:
-        """What a statement does, without what suspends. A place that it writes into stays one."""
-        if isinstance(expression, nodes.Keyword) and len(expression.arguments) == 2 and not expression.clauses:
-            place, value = expression.arguments
-            by_name = expression.phrase == "set" and isinstance(place, nodes.Name)
-            if (by_name or expression.phrase in LISTS_IN_PLACE) and not self.scopes.suspends(place):
-                return replace(expression, arguments=(place, self.reduce(value)))
-        reduced: nodes.Expr = self.reduce(expression)
-        return reduced
+    def _reduced_place(self, place: nodes.Member | nodes.Index) -> Any:
+        """A place that suspends, in order: the object of a variable that has none, what it is in, the index."""
+        self._root_created(place.subject)
+        if isinstance(place, nodes.Member):
+            return replace(place, subject=self.reduce(place.subject))
+        subject, index = self.reduce_all([place.subject, place.index])
+        return replace(place, subject=subject, index=index)
+
+    def _reduced_command(self, expression: nodes.Expr) -> Any:
+        """What stands alone as a statement. The place that it changes stays a place."""
+        match expression:
+            case nodes.Keyword(
+                phrase=phrase, arguments=(nodes.Name() | nodes.Member() | nodes.Index() as place, value), clauses=()
+            ) if phrase in LISTS_IN_PLACE or (phrase == "set" and isinstance(place, nodes.Name)):
+                if isinstance(place, nodes.Member | nodes.Index) and self.scopes.suspends(place):
+                    place = self._reduced_place(place)
+                reduced = self.reduce(value)
+                return replace(expression, arguments=(place, reduced))
+        return self.reduce(expression)
 
     def _reduced_fields(self, statement: Any) -> Any:
         """A statement of expressions only (RETURN, a text block, WITH) with what suspends taken out."""
@@ -392,7 +395,7 @@ class FramedWriter(PlainWriter):
         self._tick(statement.at, FRAMED_TURN)
         self._framed_loop("for", statement.body, end, following)
         self._go_to(following)
-        moved = call("add", load("v_" + statement.variable), load(by))
+        moved = call("add", call("number", load("v_" + statement.variable)), load(by))
         self.out.append(placed(store(current, placed(moved, statement.at)), statement.at))
         self.jump(head)
         del self.states[begun:]
@@ -421,9 +424,19 @@ class FramedWriter(PlainWriter):
         end = self._block()
         for items, body in statement.cases:
             following = self._block()
-            with self._scratch():
-                tests = [self._reduced_case(item) for item in items]
-                self._branch(self._case_test(subject, tests), items[0].at if items else statement.at, following)
+            if any(map(self.scopes.suspends, items)):
+                chosen = self._block()
+                for item in items:  # one by one: behind the one that fits nothing is asked
+                    unfit = self._block()
+                    with self._scratch():
+                        test = self._case_test(subject, [self._reduced_case(item)])
+                        self._branch(test, item.at, unfit)
+                    self.jump(chosen)
+                    self._place(unfit)
+                self.jump(following)
+                self._place(chosen)
+            else:
+                self._branch(self._case_test(subject, items), items[0].at if items else statement.at, following)
             self.lower(body)
             self.jump(end)
             self._place(following)
@@ -466,26 +479,33 @@ class FramedWriter(PlainWriter):
         self.alive.append(name)
         return Temporary(at, name)
 
-    def _held(self, node: nodes.Node, value: ast.expr | None = None) -> Temporary:
-        """The value of *node* (which does not suspend), or the one given for it, computed here."""
-        value = self.ex.expr(node) if value is None else value
+    def _held(self, node: Any, bare: bool = False) -> Temporary:
+        """The value of *node* (which does not suspend), computed here; see ``Expressions.or_its_text`` for *bare*."""
+        value = self.ex.or_its_text(node) if bare else self.ex.expr(node)
         held = self._temporary(node.at)
         self.out.append(placed(store(held.name, value), node.at))
         return held
 
-    def reduce_all(self, operands: Sequence[Any]) -> list[Any]:
-        """Operands in order of evaluation; those before the last that suspends are computed and held."""
-        suspending = (
-            i for i, each in enumerate(operands) if not isinstance(each, Temporary) and self.scopes.suspends(each)
-        )
-        last = max(suspending, default=-1)
+    def once(self, node: nodes.Expr) -> Any:
+        value = self.reduce(node)
+        return value if isinstance(value, nodes.Literal_ | Temporary) else self._held(value)
+
+    def reduce_all(self, operands: Sequence[Any], bare: Sequence[int] = ()) -> list[Any]:
+        """
+        Operands in order of evaluation; those before the last that suspends are computed and held.
+
+        Args:
+            bare: which of them may be a bare name that stands for its own text.
+        """
+        last = max((i for i, operand in enumerate(operands) if self.scopes.suspends(operand)), default=-1)
         reduced: list[Any] = []
         for i, operand in enumerate(operands):
             if i > last:
                 reduced.append(operand)
                 continue
             value = self.reduce(operand)
-            reduced.append(value if i == last or isinstance(value, nodes.Literal_ | Temporary) else self._held(value))
+            kept = i == last or isinstance(value, nodes.Literal_ | Temporary)
+            reduced.append(value if kept else self._held(value, i in bare))
         return reduced
 
     def reduce(self, node: Any) -> Any:
@@ -513,6 +533,8 @@ class FramedWriter(PlainWriter):
                 )
             case nodes.Keyword():
                 return self._suspend_keyword(node)
+            case nodes.Name() if (called := self.scopes.own_call(node)) is not None:
+                return self._suspend_call(called)
             case nodes.Name(name=name):
                 return self._suspended(Op.KEYWORD, [constant(name), tuple_of([]), tuple_of([])], node.at)
             case _:
@@ -520,7 +542,9 @@ class FramedWriter(PlainWriter):
 
     def _rebuilt(self, node: Any) -> Any:
         operands = list(children(node))
-        reduced = iter(self.reduce_all(operands))
+        row = TABLE.get(node.phrase) if isinstance(node, nodes.Keyword) else None
+        bare = [i for i in row.bare if i < len(node.arguments)] if row is not None else []
+        reduced = iter(self.reduce_all(operands, bare))
 
         def put(value: Any) -> Any:
             if isinstance(value, nodes.Node):
@@ -544,22 +568,10 @@ class FramedWriter(PlainWriter):
         return held
 
     def _suspend_keyword(self, node: nodes.Keyword) -> Any:
-        rebuilt = self._rebuilt(self._names_held(node))
+        rebuilt = self._rebuilt(node)
         if not self.scopes.suspends_itself(node):
             return rebuilt
         return self._suspended(Op.KEYWORD, [constant(node.phrase), *self.ex.operands(rebuilt)], node.at)
-
-    def _names_held(self, node: nodes.Keyword) -> nodes.Keyword:
-        """*node*, and what its bare names stand for computed where an operand behind them suspends."""
-        row = TABLE.get(node.phrase)
-        arguments: list[Any] = list(node.arguments)
-        for position in sorted(row.bare if row is not None else ()):
-            later = (*arguments[position + 1 :], *(value for _, value in node.clauses if value is not None))
-            if not any(map(self.scopes.suspends, later)) or self.scopes.suspends(arguments[position]):
-                continue
-            if isinstance(arguments[position], nodes.Name | nodes.Member):
-                arguments[position] = self._held(arguments[position], self.ex.or_its_text(arguments[position]))
-        return replace(node, arguments=tuple(arguments))
 
     def _suspend_call(self, node: nodes.Call) -> Temporary:
         arguments = self.reduce_all(self.ex.arguments_of(node))
@@ -615,10 +627,6 @@ class FramedWriter(PlainWriter):
         self.out.append(placed(store(result.name, value), node.otherwise.at))
         self._go_to(end)
         return result
-
-
-def _has_effect(expression: nodes.Node) -> bool:
-    return any(isinstance(node, nodes.Keyword | nodes.Hear | nodes.CallScript) for node in nodes_of(expression))
 
 
 def _last_statements(body: nodes.Body) -> Iterator[nodes.Statement]:

@@ -166,6 +166,7 @@ _OPERAND_WORDS = frozenset(
         "enum",
         "format",
         "on",
+        "hear",
     ]
 )
 _CLOSERS = frozenset([")", "]", "}"])

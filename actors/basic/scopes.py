@@ -10,10 +10,11 @@ from typing import Any, Final
 from actors.basic import nodes
 from actors.basic.functions import FUNCTIONS
 from actors.basic.host import OWN_FUNCTIONS
+from actors.basic.keywords import TABLE
 from actors.basic.prices import paced
 from actors.basic.walk import children, nodes_of
 
-__all__ = ["LISTS_IN_PLACE", "Scopes", "parameters_of", "root_name"]
+__all__ = ["LISTS_IN_PLACE", "Scopes", "has_effect", "parameters_of", "root_name"]
 
 _HISTORY: Final = "history"
 
@@ -32,6 +33,16 @@ def parameters_of(procedure: nodes.Procedure) -> tuple[str, ...]:
     """The parameters in its head, then those of PARAM lines in its body."""
     more = [node.name for node in procedure.body if isinstance(node, nodes.Param)]
     return tuple(dict.fromkeys([*procedure.parameters, *more]))
+
+
+def has_effect(expression: nodes.Node) -> bool:
+    """Whether a keyword in it does more than compute a value: that it succeeded ends the state of error."""
+    for node in nodes_of(expression):
+        if isinstance(node, nodes.Hear | nodes.CallScript):
+            return True
+        if isinstance(node, nodes.Keyword) and (row := TABLE.get(node.phrase)) is not None and row.effect in "smqw":
+            return True
+    return False
 
 
 def _bound(node: nodes.Node) -> Iterator[str]:
@@ -88,6 +99,9 @@ class Scopes:
         """Numbers of steps, besides 1, that the code counts at once."""
         self._name_variables()
         self._histories = {id(node) for body in (self.main, *self.bodies.values()) for node in self._read_history(body)}
+        self._bare_calls = {
+            id(node) for body in (self.main, *self.bodies.values()) for node in self._call_by_name(body)
+        }
         self._find_suspending()
         self._memory: dict[int, tuple[nodes.Node, bool]] = {}
 
@@ -128,6 +142,21 @@ class Scopes:
         own = parameters_of(self.procedures[body.name]) if body.name else ()
         if _HISTORY not in self.variables and _HISTORY not in own:
             yield from (node for node in body.nodes if isinstance(node, nodes.Name) and node.name == _HISTORY)
+
+    def _call_by_name(self, body: _Body) -> Iterator[nodes.Name]:
+        """Where *body* has the name of a procedure without parameters, and no brackets behind it (rule R7)."""
+        own = parameters_of(self.procedures[body.name]) if body.name else ()
+        callable_ = {name for name, procedure in self.procedures.items() if not parameters_of(procedure)}
+        callable_ -= {*self.variables, *own}
+        if not callable_:
+            return
+        texts: set[int] = set()
+        for node in body.nodes:
+            if isinstance(node, nodes.Keyword) and (row := TABLE.get(node.phrase)) is not None:
+                bare = (each for i, each in enumerate(node.arguments) if i in row.bare)
+                texts.update(id(inner) for each in bare for inner in nodes_of(each))
+            elif isinstance(node, nodes.Name) and node.name in callable_ and id(node) not in texts:
+                yield node
 
     def _find_suspending(self) -> None:
         """Bodies that need a frame of their own: they suspend, jump by label, or call one that does."""
@@ -185,8 +214,17 @@ class Scopes:
         """``other(x)`` that is neither a procedure nor a function: another script, if there is one."""
         return node.name not in self.procedures and node.name not in FUNCTIONS and node.name not in OWN_FUNCTIONS
 
+    def own_call(self, node: nodes.Node) -> nodes.Call | None:
+        """*node* if it calls a procedure of this script; as a call also where it is only a name."""
+        if isinstance(node, nodes.Call):
+            return node if node.name in self.procedures else None
+        if isinstance(node, nodes.Name) and id(node) in self._bare_calls:
+            return nodes.Call(node.at, node.name, ())
+        return None
+
     def _calls_framed(self, node: nodes.Node) -> bool:
-        return isinstance(node, nodes.Call) and node.name in self.framed
+        called = self.own_call(node)
+        return called is not None and called.name in self.framed
 
     def suspends(self, node: nodes.Node) -> bool:
         """Whether evaluating *node* may suspend the run."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from actors.basic import nodes
@@ -29,9 +29,8 @@ from actors.basic.emit import (
 )
 from actors.basic.expressions import Expressions, Temporary
 from actors.basic.frames import Op
-from actors.basic.keywords import TABLE
 from actors.basic.prices import ASSIGNED, AT_ONCE, COUNTED_BY_HAND, STEP, TEXT_GROWN, TRIED
-from actors.basic.scopes import LISTS_IN_PLACE, Scopes, root_name
+from actors.basic.scopes import LISTS_IN_PLACE, Scopes, has_effect, root_name
 from actors.basic.values import MAX_TEXT
 from actors.basic.walk import nodes_of
 
@@ -43,7 +42,7 @@ DECLARATIONS: Final = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # a loop inside another of its kind is not the same
 class Loop:
     """A loop that is being written. *exit* and *next* are blocks, of a loop in the framed form."""
 
@@ -196,6 +195,8 @@ class PlainWriter:
         match statement:
             case nodes.Assign():
                 self._assign(statement)
+                if has_effect(statement.value):
+                    self._succeeded()
             case nodes.Do(expression=expression):
                 self._do(expression, statement.at)
             case nodes.If():
@@ -263,11 +264,7 @@ class PlainWriter:
                 return
             if expression.phrase == "set" and isinstance(expression.arguments[0], nodes.Name):
                 expression = self._set_by_name(expression, expression.arguments[0])
-            row = TABLE.get(expression.phrase)
-            clears = row is not None and row.effect in "smqw" and expression.phrase != "clear error"
-            self._effect(self.ex.expr(expression), at, clears)
-            return
-        self._effect(self.ex.expr(expression), at)
+        self._effect(self.ex.expr(expression), at, has_effect(expression))
 
     def _set_by_name(self, keyword: nodes.Keyword, name: nodes.Name) -> nodes.Keyword:
         """``SET name, v``: the variable, and what is left to do: the value of the session under that name."""
@@ -284,6 +281,7 @@ class PlainWriter:
             held: ast.expr = self.ex.name(place.name)
             self._created(place.name, ast.List([], ast.Load()))
         elif isinstance(place, nodes.Member | nodes.Index):
+            place = self.looked_up(place)
             name = self.ex.fresh()
             self.out.append(store(name, self.ex.expr(place)))
             held = load(name)
@@ -312,12 +310,34 @@ class PlainWriter:
     # --- assignment -------------------------------------------------------------------------------------------------
 
     def _assign(self, statement: nodes.Assign) -> None:
+        target: Any = statement.target
         value: nodes.Expr = statement.value
         if statement.operator is not None:
-            value = nodes.Binary(statement.at, statement.operator, statement.target, value)
-        if isinstance(statement.target, nodes.Name) and self._text_grows(statement.target.name, value):
+            target = self.looked_up(target)
+            value = nodes.Binary(statement.at, statement.operator, target, value)
+        if isinstance(target, nodes.Name) and self._text_grows(target.name, value):
             return
-        self._set(statement.target, self.ex.expr(value), statement.at)
+        self._set(target, self.ex.expr(value), statement.at)
+
+    def looked_up(self, place: Any) -> Any:
+        """*place*, which is read and then written, with each index computed here, once."""
+        match place:
+            case nodes.Member(subject=subject):
+                return replace(place, subject=self.looked_up(subject))
+            case nodes.Index(subject=subject, index=index):
+                subject = self.looked_up(subject)
+                own = isinstance(index, nodes.Name) and index.name in self.scopes.variables - self.scopes.shared
+                return replace(place, subject=subject, index=index if own else self.once(index))
+            case _:
+                return place
+
+    def once(self, node: nodes.Expr) -> Any:
+        """What stands for the value of *node*, which is computed here."""
+        if isinstance(node, nodes.Literal_):
+            return node
+        held = Temporary(node.at, self.ex.fresh())
+        self.out.append(placed(store(held.name, self.ex.expr(node)), node.at))
+        return held
 
     def _text_grows(self, name: str, value: nodes.Expr) -> bool:
         """
@@ -341,9 +361,11 @@ class PlainWriter:
         if len(tail) == 1 and operator == "+" and isinstance(only, nodes.Literal_) and not isinstance(only.value, str):
             return False  # counting, not text
         variable = "v_" + name
+        shared = self.scopes.shared  # what a procedure further on in the sum may change
         held: list[nodes.Node] = []
         for _, part in tail:
-            if isinstance(part, nodes.Literal_) or (isinstance(part, nodes.Name) and self.ex.is_variable(part.name)):
+            fixed = isinstance(part, nodes.Name) and self.ex.is_variable(part.name) and part.name not in shared
+            if isinstance(part, nodes.Literal_) or fixed:
                 held.append(part)
                 continue
             kept = Temporary(part.at, self.ex.fresh())
@@ -530,7 +552,11 @@ class PlainWriter:
         begun = self.ex.fresh()
         begun = f"c{keep}_begun"
         self.out.append(store(begun, constant(False)))
-        moved = ast.If(load(begun), [placed(store(first, call("add", load(variable), load(step))), statement.at)], [])
+        moved = ast.If(
+            load(begun),
+            [placed(store(first, call("add", call("number", load(variable)), load(step))), statement.at)],
+            [],
+        )
         leave = ast.If(ast.UnaryOp(ast.Not(), going), [ast.Break()], [])
         clock = self.scopes.clock()
         before: list[ast.stmt] = [moved, leave, ticked(statement.at, clock), store(begun, constant(True))]

@@ -19,7 +19,7 @@ _NAMES = {
 
 def children(node: nodes.Node) -> Iterator[nodes.Node]:
     """The nodes directly below *node*, in order of the source."""
-    for name in _NAMES[type(node)]:
+    for name in _NAMES.get(type(node), ()):  # what the compiler puts in place of nodes is a leaf
         value = getattr(node, name)
         if isinstance(value, nodes.Node):
             yield value

@@ -21,6 +21,10 @@ CASES: dict[str, tuple[str, Any]] = {
     "fractions": ("t = 0\nFOR i = 0 TO 1 STEP 0.25\n t = t + 1\n@\nNEXT\nRETURN t", 5),
     "counter changed": ("t = 0\nFOR i = 1 TO 10\n t = t + 1\n i = i + 1\n@\nNEXT\nRETURN t", 5),
     "counter changed, continue": ("t = 0\nFOR i = 1 TO 9\n i = i + 2\n t = t + 1\n@\n CONTINUE\nNEXT\nRETURN t", 3),
+    "counter becomes text": ("t = 0\nFOR i = 1 TO 9\n t = t + 1\n i = '5'\n@\n IF t = 3 THEN i = 9\nNEXT\nRETURN t", 3),
+    "counter becomes nonsense": (
+        "TRY\n FOR i = 1 TO 9\n  i = 'x'\n@\n NEXT\nCATCH e\n r = e.code\nEND TRY\nRETURN r", "E_TYPE",
+    ),
     "each": ("t = ''\nFOR EACH x IN [1, 2, 3]\n t = t + x\n@\nNEXT\nRETURN t", "123"),
     "each of a list that grows": ("L = [1, 2]\nFOR EACH x IN L\n APPEND L, x\n@\nNEXT\nRETURN UBOUND(L)", 4),
     "each last": ("t = ''\nFOR EACH x IN [1, 2, 3] LAST 2\n t = t + x\n@\nNEXT\nRETURN t", "23"),
@@ -35,6 +39,12 @@ CASES: dict[str, tuple[str, Any]] = {
     ),
     "continue": ("t = ''\nFOR i = 1 TO 4\n@\n IF i = 2 THEN CONTINUE\n t = t + i\nNEXT\nRETURN t", "134"),
     "break": ("t = ''\nFOR i = 1 TO 4\n@\n IF i = 3 THEN BREAK\n t = t + i\nNEXT\nRETURN t", "12"),
+    "exit for of an inner loop": (
+        "t = ''\nFOR i = 1 TO 3\n FOR j = 1 TO 3\n@\n  IF j = 2 THEN EXIT FOR\n  t = t + i + j\n NEXT\nNEXT\nRETURN t", "112131",
+    ),
+    "break of an inner loop": (
+        "t = ''\nWHILE t <> 'aaa'\n WHILE TRUE\n@\n  t = t + 'a'\n  BREAK\n WEND\nWEND\nRETURN t", "aaa",
+    ),
     "select": (
         "r = ''\nFOR EACH x IN [1, 5, 'b', 99]\n SELECT CASE x\n CASE 1, 2\n  r = r + 'one'\n CASE 4 TO 6\n  r = r + 'mid'\n@\n"
         " CASE 'b'\n  r = r + 'bee'\n CASE IS > 50\n  r = r + 'big'\n CASE ELSE\n  r = r + '?'\n END SELECT\nNEXT\nRETURN r",
@@ -62,6 +72,30 @@ CASES: dict[str, tuple[str, Any]] = {
     "recursion": ("FUNCTION f(n)\n IF n < 2 THEN RETURN 1\n RETURN n * f(n - 1)\nEND FUNCTION\n@\nRETURN f(20)",
                   2432902008176640000),
     "missing arguments": ("FUNCTION f(a, b)\n RETURN b\nEND FUNCTION\n@\nRETURN f(1) IS NULL", True),
+    "a parameter's default": (
+        "SUB s(a)\n PARAM b AS STRING DEFAULT 'x'\n@\n r = r + a + b\nEND SUB\nCALL s(1)\nCALL s(2, 'y')\nRETURN r", "1x2y",
+    ),
+    "a function without brackets": (
+        "FUNCTION four()\n@\n RETURN 4\nEND FUNCTION\nFUNCTION two(four)\n RETURN four\nEND FUNCTION\n"
+        'RETURN "${four}" + two(2) + four * 2', "428",
+    ),
+    "a name that is a procedure's, and a text here": (
+        "SUB help\n@\n TALK 'no'\nEND SUB\nSET BOT MEMORY help, 1\nRETURN GET BOT MEMORY 'help'", 1,
+    ),
+    "operands are read from the left": (
+        "FUNCTION f()\n x = [7, 8]\n n = 2\n@\n RETURN 1\nEND FUNCTION\nx = [1, 2]\nn = 1\ns = 'a'\n"
+        "s = s + n + f()\nx = [1, 2]\nn = 1\nRETURN s + x[f()] + n", "a1122",
+    ),
+    "an index is computed once": (
+        "FUNCTION f()\n n = n + 1\n@\n RETURN n\nEND FUNCTION\nL = [1, 2, 3]\nL[f()] += 5\nL[n] *= f()\nRETURN L", [1, 14, 3],
+    ),
+    "what a value makes is there when it is stored": (
+        "FUNCTION f()\n o = {a: 1}\n@\n RETURN 2\nEND FUNCTION\no.b = f()\nRETURN o", {"a": 1, "b": 2},
+    ),
+    "an effect that succeeds ends the error": (
+        "ON ERROR RESUME NEXT\nx = 1 / 0\n@\nx = 1 / 0\ny = FIRST [1]\nr = [ERROR]\ny = GET SESSION 'k'\n"
+        "APPEND r, ERROR\nRETURN r", [True, False],
+    ),
     "try": (
         "TRY\n x = 1\n@\n y = 1 / 0\n x = 2\nCATCH e\n r = e.code + e.line\nEND TRY\nRETURN r + x", None,
     ),
@@ -89,6 +123,38 @@ def test_result(name: str, framed: bool) -> None:
         assert world.result in ("E_DIV041", "E_DIV031"), world.outcome
     else:
         assert world.result == expected
+
+
+@pytest.mark.parametrize(
+    ("script", "result"),
+    [
+        ("HEAR o.name\nRETURN o", {"name": "a"}),
+        ("o.name = HEAR 'who?'\nRETURN o", {"name": "a"}),
+        ("o.n = 1\no.n += HEAR\nRETURN o", {"n": "1a"}),
+        ("HEAR o[HEAR 'which?']\nRETURN o", {"b": "a"}),
+        ("o[HEAR 'which?'] = 1\nRETURN o", {"a": 1}),
+        ("o[HEAR] += HEAR\nRETURN o", {"a": "b"}),
+        ("WAIT FOR RESPONSE AS o.x TIMEOUT 5\nRETURN o", {"x": "a"}),
+        ("APPEND L, HEAR\nAPPEND L, HEAR\nRETURN L", ["a", "b"]),
+        ("APPEND o.L, HEAR\nAPPEND o[HEAR], 3\nRETURN o", {"L": ["a"], "b": [3]}),
+        ("APPEND o[HEAR], HEAR\nRETURN o", {"a": ["b"]}),
+        ("SET x, HEAR\nRETURN x", "a"),
+        ("SET SESSION stage, HEAR\nRETURN GET SESSION 'stage'", "a"),
+        ("SET BOT MEMORY visits.Today, HEAR\nRETURN GET BOT MEMORY 'visits.Today'", "a"),
+        ("FUNCTION f\n HEAR x\n RETURN x\nEND FUNCTION\nRETURN f + f", "ab"),
+    ],
+)
+def test_what_is_heard_goes_where_any_value_may(script: str, result: object) -> None:
+    assert play(script, "a", "b").result == result
+
+
+def test_a_case_asks_no_more_once_it_is_chosen() -> None:
+    script = "SELECT CASE 2\nCASE 1, HEAR 'a?', 2, HEAR 'b?'\n TALK 'two'\nCASE HEAR 'c?'\n TALK 'no'\nEND SELECT"
+    assert play(script, "x", "y", "z").said == ["a?", "two"]
+
+
+def test_hear_takes_its_prompt_in_either_quotes() -> None:
+    assert play("x = HEAR 'who?'\nHEAR y 'nobody asks\nz = HEAR 'a comment\nRETURN x + y + z", *"abc").said == ["who?"]
 
 
 def test_suspension_inside_expressions_keeps_the_order() -> None:

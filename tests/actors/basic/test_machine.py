@@ -243,6 +243,12 @@ def test_a_package_is_checked_whole() -> None:
         compile_script("EXIT FOR", "x")
 
 
+def test_a_procedure_without_the_values_that_it_takes_is_warned_of() -> None:
+    source = "FUNCTION f(a)\nEND FUNCTION\nFUNCTION g\nEND FUNCTION\nTALK f\nTALK g"
+    (problem,) = check_package(BotPackage(name="b", scripts={"start": source}))
+    assert problem.message == "f is a procedure, without its values it is null"
+
+
 @pytest.mark.parametrize(
     ("script", "name"),
     [
