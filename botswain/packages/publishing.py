@@ -86,10 +86,11 @@ class Workshop:
 
     async def publish_changed(self) -> None:
         """Look at every package of the folder whose files are not as they were when it was last read."""
-        for folder in await asyncio.to_thread(self._changed):
+        for folder in await asyncio.to_thread(self.changed):
             await self.publish(folder)
 
-    def _changed(self) -> list[Path]:
+    def changed(self) -> list[Path]:
+        """Those packages. It blocks: every file is looked at."""
         return [folder for folder in find_packages(self.folder) if self._stamps.get(folder) != stamp_of(folder)]
 
     async def publish(self, folder: Path) -> None:

@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 
 DEBOUNCE_MS: Final = 300  # editors write a file in several steps
 QUIET_MS: Final = 1_000  # after it, we look for what no notification told of
+# A look at all files takes at most a fiftieth of the time, however many bots there are.
+SHARE: Final = 50
+LONGEST_REST_S: Final = 10.0
 RETRY_S: Final = 1.0
 Given = TypeVarTuple("Given")
 # A package that is gone may be on its way back: a checkout of another branch deletes before it writes.
@@ -56,8 +59,11 @@ async def _watch(workshop: Workshop, seen: set[str], *, told: bool) -> None:
     Whenever nothing happened for a while, all files are looked at: there are changes without a notification, such as
     those made just before the watch began, or on a file system that has none.
     """
-    root = workshop.folder
+    root, clock = workshop.folder, asyncio.get_running_loop().time
+    rests_until = 0.0
     async for changes in _changes(root) if told else _nothing_told():
+        if not changes and clock() < rests_until:
+            continue
         if not root.is_dir():
             return
         for name in sorted({_package_of(root, Path(path)) for _, path in changes} - {""}):
@@ -65,7 +71,11 @@ async def _watch(workshop: Workshop, seen: set[str], *, told: bool) -> None:
             if folder.is_dir():
                 await _until_done(workshop.publish, folder)
         if not changes:
-            await _until_done(workshop.publish_changed)
+            begin = clock()
+            changed = await asyncio.to_thread(workshop.changed)
+            rests_until = clock() + min(SHARE * (clock() - begin), LONGEST_REST_S)
+            for folder in changed:
+                await _until_done(workshop.publish, folder)
         present = {name_of(folder): folder for folder in find_packages(root)}
         missing = seen - present.keys()
         seen |= present.keys()
