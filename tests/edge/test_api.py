@@ -119,6 +119,21 @@ async def test_events_stream_and_resume(postgres_url: str) -> None:
             problem(await here.http.get(f"{path}/events", headers={**token, "Last-Event-ID": odd}), 422, "bad_value")
 
 
+async def test_a_stream_that_is_resumed_beyond_the_end_has_what_comes(postgres_url: str) -> None:
+    async with world(postgres_url) as here:
+        path, token, _ = await new(here)
+        headers, found = {**token, "Last-Event-ID": "99"}, []
+        async with asyncio.timeout(10), here.http.stream("GET", f"{path}/events", headers=headers) as response:
+            async for line in response.aiter_lines():
+                if line.startswith("retry:"):
+                    await here.http.post(f"{path}/messages", headers=token, json={"text": "ahoy", "wait_s": 0})
+                elif line.startswith("id: "):
+                    found.append(line)
+                    if len(found) == 2:
+                        break
+        assert found == ["id: 2", "id: 3"]
+
+
 async def test_a_stream_ends_when_something_is_announced_that_the_transcript_does_not_have(postgres_url: str) -> None:
     async with world(postgres_url) as here:
         path, token, _ = await new(here)

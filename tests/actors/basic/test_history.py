@@ -7,7 +7,7 @@ import pytest
 from actors.basic import Limits, check_script
 from actors.basic.keywords.history import CHARS, MESSAGES
 from schemas.conversation import Attachment
-from schemas.dialog import AwaitsAnswer, AwaitsWorld
+from schemas.dialog import AwaitsAnswer, AwaitsWorld, Ended, Failed
 from tests.support.scripts import World, play
 
 TALK = 'TALK "Name?"\nHEAR name\nTALK "Hello"\n'
@@ -60,6 +60,28 @@ def test_of_long_messages_as_many_as_fit_are_told() -> None:
     script = f'TALK "first"\nTALK REPEAT("a", {CHARS - 10})\nTALK "second"\nTALK "third"\nRETURN history'
     assert play(script).result == "Bot: second\nBot: third"
     assert play(f'TALK REPEAT("a", {2 * CHARS})\nRETURN history').result == "Bot: " + "a" * CHARS
+
+
+def test_messages_that_fill_the_room_exactly_are_told() -> None:
+    half = "a" * (CHARS // 2)
+    script = f'TALK "before"\nTALK REPEAT("a", {CHARS // 2})\nTALK REPEAT("a", {CHARS // 2})\nRETURN history'
+    assert play(script).result == f"Bot: {half}\nBot: {half}"
+
+
+def test_reading_what_was_said_counts_as_work() -> None:
+    script = "x = history\nFOR i = 1 TO 200\nNEXT\nRETURN LEN(x)"
+    outcomes = {}
+    for size in (800, 80_000):
+        world = World(script, stored=False, limits=Limits(max_steps=5_000)).begin()
+        world.enter("user", "a" * size)
+        outcomes[size] = world.written().outcome
+    assert outcomes[800] == Ended(result=len("User: ") + 800)
+    assert isinstance(failed := outcomes[80_000], Failed)
+    assert failed.code == "E_LIMIT"
+
+
+def test_a_bot_may_have_a_value_of_its_own_under_that_name() -> None:
+    assert World("RETURN history", {"param-history": "Founded 1890"}).begin().result == "Founded 1890"
 
 
 def test_a_file_is_told_by_its_name() -> None:

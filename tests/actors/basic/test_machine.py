@@ -259,6 +259,7 @@ def test_a_procedure_without_the_values_that_it_takes_is_warned_of() -> None:
         ('SUB s(menu)\n SET CONTEXT menu AS "x"\nEND SUB\ns("given")', "given"),
         ('menu.a = "k"\nSET CONTEXT menu.a AS "x"', "k"),
         ('SET CONTEXT username AS "x"', "Pat"),
+        ('SET CONTEXT err AS "x"', "0"),  # the number of the last error
     ],
 )
 def test_a_bare_name_that_is_no_variable_stands_for_its_own_text(script: str, name: str) -> None:

@@ -62,12 +62,33 @@ def test_what_is_done_between_waits_adds_up() -> None:
     assert lasting(script.format(5))[1] == ENOUGH
 
 
+def test_a_wait_gives_back_no_more_than_it_is_worth() -> None:
+    stopped, waits = lasting("WHILE TRUE\nFOR i = 1 TO 8000\nNEXT\nWAIT 3\nWEND")
+    assert stopped.failure.code == "E_LIMIT"
+    assert "with too short pauses" in stopped.failure.message
+    assert waits < 10
+
+
+def test_a_limit_that_is_lowered_meanwhile_holds_for_runs_that_wait() -> None:
+    world = World("WAIT 0\nFOR i = 1 TO 5000\nNEXT", limits=LIMITS).begin()
+    world.limits = Limits(max_steps=1_000)
+    assert world.fire().failure.message == "The script made 1,000 steps without a pause."
+
+
 def test_steps_in_hand_when_a_run_waits_are_not_lost() -> None:
     """Several counters had taken some out of the budget in advance: only what was used counts."""
     world, waits = lasting(
         "SUB a\nFOR i = 1 TO 3\nNEXT\nEND SUB\nFOR j = 1 TO 85\nCALL a\nx = [j]\nWAIT 0\nNEXT\nRETURN 7"
     )
     assert (world.result, waits) == (7, 85)
+
+
+def test_nor_are_they_when_the_counters_were_filled_again_and_again() -> None:
+    world, waits = lasting(
+        "SUB a\nFOR i = 1 TO 2\nx = [i, i, i]\nNEXT\nEND SUB\n"
+        "FOR n = 1 TO 22\nCALL a\nFOR j = 1 TO 300\nNEXT\nWAIT 0\nNEXT\nRETURN 7"
+    )
+    assert (world.result, waits) == (7, 22)
 
 
 def test_what_a_person_says_gives_all_of_it_back() -> None:

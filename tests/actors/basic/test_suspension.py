@@ -148,6 +148,19 @@ TALK a + b + c + d + e
     assert world.said == ["second?", "third?", "fourth?", "fifth?", "sixth?", "one[two]fivesixx"]
 
 
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ('o[HEAR "which?"] = 1', {"k": 1}),
+        ('PUSH o[HEAR "which?"], 1', {"k": [1]}),
+    ],
+)
+def test_a_variable_that_has_no_value_becomes_an_object_also_where_its_index_is_asked_for(
+    change: str, found: object
+) -> None:
+    assert play(f"{change}\nRETURN o", "k").result == found
+
+
 def test_shared_lists_stay_shared() -> None:
     world = play('a = [1]\nb = {"inner": a}\nHEAR x\nAPPEND a, 2\nRETURN b', "")
     assert world.result == {"inner": [1, 2]}

@@ -368,6 +368,38 @@ def test_of_too_many_contexts_the_newest_stay(text: str, kept: int) -> None:
     assert list(c.state.contexts) == [f"n{number}" for number in range(400 - kept, 400)]
 
 
+def test_long_names_of_contexts_count_as_their_texts_do() -> None:
+    c = Conversation()
+    c.open()
+    names = [f"{number} " + "n" * 9_996 for number in range(100, 140)]
+    for name in names:
+        c.runs(ContextSet(name=name, text=""), outcome=ASKS)
+    c.runs(ContextSet(name="last", text="x" * 150_000), outcome=ASKS)
+    assert c.state is not None
+    assert list(c.state.contexts) == [*names[-4:], "last"]
+
+
+def test_a_context_that_is_set_again_is_the_newest() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(*(ContextSet(name=f"n{number}", text="x") for number in range(200)), outcome=ASKS)
+    c.runs(ContextSet(name="n0", text="y"), ContextSet(name="new", text="z"), outcome=ASKS)
+    assert c.state is not None
+    assert list(c.state.contexts) == [*(f"n{number}" for number in range(2, 200)), "n0", "new"]
+    assert c.state.contexts["n0"] == "y"
+
+
+def test_a_context_that_gives_way_is_no_longer_active() -> None:
+    c = Conversation()
+    c.open()
+    c.runs(ContextSet(name="first", text="x"), outcome=ASKS)
+    assert c.state is not None
+    assert c.state.active_contexts == ["first"]
+    c.runs(*(ContextSet(name=f"n{number}", text="x") for number in range(200)), outcome=ASKS)
+    assert "first" not in c.state.contexts
+    assert c.state.active_contexts == []
+
+
 def test_an_option_that_is_offered_anyway_is_shown_once() -> None:
     c = Conversation()
     c.open()

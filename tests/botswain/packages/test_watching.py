@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -97,6 +98,19 @@ async def test_what_did_not_change_is_not_read_again(place: Place) -> None:
     place.write("shop", 'TALK "two!"\n')
     await place.workshop.publish_changed()
     assert place.looked[2:] == ["shop.gbai"]
+
+
+async def test_an_edit_is_seen_whatever_time_its_file_is_given(place: Place) -> None:
+    """An archive that is unpacked, or a copy, has files of an older time."""
+    place.write("shop", 'TALK "one"\n')
+    await place.workshop.publish_changed()
+    before = await place.in_force()
+    file = place.bots / "shop.gbai" / "start.bas"
+    status = file.stat()
+    place.write("shop", 'TALK "two"\n')
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    await place.workshop.publish_changed()
+    assert await place.in_force() != before
 
 
 async def test_what_cannot_be_read_ends_nothing(place: Place) -> None:
