@@ -369,25 +369,43 @@ async def _ended(process: subprocess.Popen[bytes]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PidFile:
-    """What a running (or killed) server wrote about itself: PostgreSQL's ``miscadmin.h``, LOCK_FILE_LINE_*."""
+    """
+    What a running (or killed) server wrote about itself: PostgreSQL's ``miscadmin.h``, LOCK_FILE_LINE_*.
+
+    A server writes it line by line while it starts, and may be killed after any of them.
+
+    Args:
+        pid: its process; 0 when not even that is written.
+        port: where it listens; 0 when that is not written yet.
+        socket: the directory of its socket; None when it does not listen yet.
+        status: ``ready`` when it takes connections.
+    """
 
     pid: int
     port: int
-    socket: Path
+    socket: Path | None
     status: str
 
     @classmethod
     def read(cls, home: Home) -> PidFile | None:
-        """None if there is none or it is not complete yet."""
+        """None if there is none."""
         try:
-            lines = home.pid_file.read_text().splitlines()
-            return cls(int(lines[0]), int(lines[3]), Path(lines[4]), lines[7].strip() if len(lines) > 7 else "")
-        except (FileNotFoundError, IndexError, ValueError):
+            lines = os.fsdecode(home.pid_file.read_bytes()).splitlines()
+        except FileNotFoundError:
             return None
+        pid, _, _, port, socket, _, _, status = (line.strip() for line in (lines + [""] * 8)[:8])
+        return cls(
+            int(pid) if (pid := pid.removeprefix("-")).isdecimal() else 0,  # negative: a single-user server
+            int(port) if port.isdecimal() else 0,
+            Path(socket) if socket else None,
+            status,
+        )
 
 
 async def _answers(home: Home, found: PidFile) -> bool | None:
     """True: a server of our directory answers there. None: one is busy starting or stopping. False: nobody is there."""
+    if found.socket is None:
+        return False
     try:
         connection = await asyncpg.connect(
             host=str(found.socket), port=found.port, user=SUPERUSER, database="postgres", timeout=10
@@ -508,7 +526,7 @@ class EmbeddedPostgres:
         deadline = monotonic() + READY_WITHIN_S
         while (found := PidFile.read(self.home)) is not None:
             match await _answers(self.home, found):
-                case True:
+                case True if found.socket is not None:
                     self.socket, self._pid, self._process, self.adopted = found.socket, found.pid, None, True
                     log.info("database_adopted", pid=found.pid)
                     return True
@@ -523,7 +541,6 @@ class EmbeddedPostgres:
                     f"Look at {self.home.log}; if it hangs, end that process and start again.",
                 )
             await asyncio.sleep(0.05)
-        self.home.pid_file.unlink(missing_ok=True)  # one that was never finished
         return False
 
     def _end_orphans(self) -> None:
@@ -636,7 +653,9 @@ async def running_database(data: Path) -> str | None:
     """The URL of the database that another process runs on *data*; None if none answers."""
     home = Home(data / "postgresql", Path(), None)
     found = PidFile.read(home)
-    return _url(found.socket) if found is not None and await _answers(home, found) else None
+    if found is None or found.socket is None or not await _answers(home, found):
+        return None
+    return _url(found.socket)
 
 
 class _StillInUse(Exception):

@@ -17,7 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from botswain import embedded
-from botswain.embedded import PidFile, embedded_postgres, find_home, lock_data
+from botswain.embedded import PidFile, embedded_postgres, find_home, lock_data, running_database
 from botswain.errors import Problem
 
 NAMELESS = 2_000_000_011  # a user that no machine has a name for
@@ -162,6 +162,38 @@ async def test_a_zombie_is_no_server(data: Path) -> None:
                 assert await value_of(server.url, "SELECT 1") == 1
         finally:
             dead.wait()
+
+
+@pytest.mark.parametrize("lines", range(8))
+async def test_a_server_that_was_killed_while_it_started(data: Path, lines: int) -> None:
+    """It writes its file line by line; the line of the socket is empty at first."""
+    with lock_data(data):
+        async with embedded_postgres(data) as server:
+            pid_file = server.home.pid_file
+            content = pid_file.read_text().splitlines()
+        with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+            pass
+        written = [str(dead.pid), *content[1:4], "", *content[5:]][:lines]
+        pid_file.write_text("".join(f"{line}\n" for line in written))
+        assert await running_database(data) is None
+        async with embedded_postgres(data) as server:
+            assert await value_of(server.url, "SELECT 1") == 1
+
+
+async def test_a_server_that_still_starts_keeps_its_file(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lock_data(data):
+        async with embedded_postgres(data) as server:
+            pid_file = server.home.pid_file
+        with subprocess.Popen(["sleep", "1000"], cwd=pid_file.parent) as starts:
+            try:
+                pid_file.write_text(f"{starts.pid}\n{pid_file.parent}\n1700000000\n5432\n\n")
+                monkeypatch.setattr(embedded, "READY_WITHIN_S", 0)
+                with pytest.raises(Problem, match=rf"process {starts.pid}\) works in .* but does not answer"):
+                    async with embedded_postgres(data):
+                        pass
+                assert pid_file.exists()
+            finally:
+                starts.kill()
 
 
 async def test_a_server_that_dies_is_started_again(data: Path) -> None:

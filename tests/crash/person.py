@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -72,6 +73,7 @@ class Person:
         self._address = address
         self._random = random
         self._seen = seen
+        self._heard = 0.0
 
     async def talk(self, enough: Callable[[], bool]) -> None:
         """Whole conversations, until it is enough."""
@@ -82,11 +84,14 @@ class Person:
         here = Conversation()
         self.conversations.append(here)
         number = len(self.conversations)
+        self._heard = time.monotonic()
         script = [f"{self._name}.{number}.{index}" for index in range(1, messages + 1)]
         while script or not self._answered(here):
             try:
                 await self._connected(here, script)
-            except _GONE:
+            except _GONE as error:
+                if time.monotonic() - self._heard > PATIENCE_S:
+                    raise AssertionError(f"nobody there for {PATIENCE_S} s: {error!r}") from error
                 await asyncio.sleep(AGAIN_S)
 
     def _answered(self, here: Conversation) -> bool:
@@ -124,6 +129,7 @@ class Person:
         try:
             async with asyncio.timeout(PATIENCE_S):
                 frame = json.loads(await socket.recv())
+                self._heard = time.monotonic()
         except TimeoutError:
             waits = ", ".join(here.unacknowledged) or "an answer"
             raise AssertionError(f"{here.session}: nothing for {PATIENCE_S} s; waits for {waits}") from None
