@@ -33,7 +33,7 @@ from actors.basic.emit import (
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
 from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
-from actors.basic.scopes import Scopes, parameters_of, root_name
+from actors.basic.scopes import Scopes, parameters_of
 from actors.basic.shortcuts import GIVES, Kind, shortened
 from actors.basic.walk import nodes_of
 
@@ -398,8 +398,6 @@ class Expressions:
             return self.procedure_call(node)
         if node.name == "exists" and len(node.arguments) == 1:
             (place,) = node.arguments
-            if root_name(place) is None:
-                return constant(False)
             return ast.Compare(self.expr(place), [ast.IsNot()], [constant(None)])
         return self._function(node.name, *self._given(node.arguments))
 
