@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from actors.basic import nodes
+from actors.basic.coercion import choices_of
 from actors.basic.emit import (
     call,
     constant,
@@ -407,7 +408,7 @@ class Expressions:
 
     def procedure_call(self, node: nodes.Call) -> ast.expr:
         """A call of a procedure that needs no frame of its own: missing arguments are null, surplus ones dropped."""
-        from_here = [self.expr(argument) for argument in self.arguments_of(node)]
+        from_here = self.as_parameters(node, self.arguments_of(node))
         mode: list[ast.expr] = []
         if self.scopes.uses_resume:
             mode = [constant(0) if self.in_try else load("m")]
@@ -421,6 +422,20 @@ class Expressions:
         arguments: list[nodes.Node] = list(node.arguments[: len(parameters)])
         missing = parameters[len(arguments) :]
         return arguments + [defaults.get(name) or nodes.Literal_(node.at, None) for name in missing]
+
+    def as_parameters(self, node: nodes.Call, arguments: Sequence[nodes.Node]) -> list[ast.expr]:
+        """*arguments* for each parameter, of the type that its PARAM says if it has one."""
+        procedure = self.scopes.procedures[node.name]
+        declared = {each.name: each for each in procedure.body if isinstance(each, nodes.Param)}
+        given = []
+        for name, argument in zip(parameters_of(procedure), arguments, strict=True):
+            value = self.expr(argument)
+            if (parameter := declared.get(name)) is not None:
+                self.weight += OWN_FUNCTION
+                choices = tuple_of([constant(choice) for choice in choices_of(parameter)])
+                value = call("coerced", load("M"), constant(name), constant(parameter.type), choices, value)
+            given.append(value)
+        return given
 
     def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)

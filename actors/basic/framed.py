@@ -575,7 +575,7 @@ class FramedWriter(PlainWriter):
 
     def _suspend_call(self, node: nodes.Call) -> Temporary:
         arguments = self.reduce_all(self.ex.arguments_of(node))
-        given = tuple_of([self.ex.expr(argument) for argument in arguments])
+        given = tuple_of(self.ex.as_parameters(node, arguments))
         mode: ast.expr = constant(0)
         if self.scopes.uses_resume and not self.ex.in_try:
             mode = ast.Compare(load("m"), [ast.Eq()], [constant(1)])
