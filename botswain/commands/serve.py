@@ -130,7 +130,8 @@ async def _up(settings: Settings) -> None:
     from bus.stopping import stop_signals
     from bus.worker import run_worker
 
-    settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
+    if settings.watch:  # somebody writes bots here; without it, what is wrong with one is not for its visitors
+        settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
     with listening(settings.host, settings.port) as (listener, address):
         async with (
             stop_signals() as stopping,
@@ -148,8 +149,7 @@ async def _up(settings: Settings) -> None:
             app = await _app(settings, installation, store, registry, stopping, workshop, {"worker": figures.check})
 
             def ready() -> None:
-                broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
-                show(_greeting(address, settings, sorted(workshop.drafts), broken))
+                show(_greeting(address, settings, sorted(workshop.drafts), workshop.unpublished()))
                 calm_garbage_collector()
 
             async with AsyncExitStack() as stack:
@@ -278,6 +278,7 @@ async def _app(
         metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
+        unpublished=workshop.unpublished if workshop is not None else lambda: (),
         checks={"database": _database_check(store, reads), **installation.checks, **(checks or {})},
         stopping=stopping,
     )
