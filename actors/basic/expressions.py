@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from actors.basic import nodes
@@ -58,8 +57,7 @@ _ARITHMETIC: Final[dict[str, Callable[[], ast.operator]]] = {"+": ast.Add, "-": 
 _TESTS: Final = frozenset({*_COMPARE, "xor", "like", "contains", "matches", "starts", "ends", "in"})
 
 
-@dataclass(frozen=True, slots=True)
-class Temporary(nodes.Node):
+class Temporary(nodes.Node, frozen=True):
     """A value that was computed before: what lowering leaves in place of an expression that suspended."""
 
     name: str

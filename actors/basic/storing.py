@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from actors.basic import nodes
 from actors.basic.emit import call, constant, either, invoke, is_simple, load, placed, same_type, store

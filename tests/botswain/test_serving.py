@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from botswain.compose import listening, serve_http
+from botswain.serving import listening, serve_http
 from botswain.settings import Settings
 from bus.stopping import Stop
 from edge.settings import EdgeSettings
@@ -110,5 +110,5 @@ async def test_mistakes_are_for_authors_and_not_for_visitors(postgres_url: str, 
 
 
 def test_a_worker_that_tells_its_health_does_not_load_the_web_chat() -> None:
-    program = "import sys, edge.health, botswain.compose; sys.exit('edge.web' in sys.modules)"
+    program = "import sys, edge.health, botswain.compose, botswain.serving; sys.exit('edge.web' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60).returncode == 0
