@@ -12,12 +12,15 @@ from actors.basic.host import Host
 from actors.basic.values import File, Rows, to_text
 from actors.basic.values.moments import parse_moment
 
-__all__ = ["choices_of", "coerced"]
+__all__ = ["PATTERNED", "choices_of", "coerced"]
 
 Choices = tuple[str | int | float | bool | None, ...]
 
 _HEARD: Final = frozenset({"email", "phone", "mobile", "name", "url", "uuid", "money", "boolean", "bool"})
 """Types that take what HEAR of that type takes."""
+
+PATTERNED: Final = _HEARD | {"date", "datetime"}
+"""Types that look more closely at a text."""
 
 
 def choices_of(parameter: nodes.Param) -> Choices:
@@ -42,6 +45,8 @@ def coerced(host: Host, name: str, kind: str, choices: Choices, value: Any) -> A
     """
     if value is None:
         return None
+    if type(value) is str:
+        values.read(value)
     fitting = _of_type(host, name, kind, value)
     return _chosen(name, choices, fitting) if choices else fitting
 

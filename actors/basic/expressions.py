@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from actors.basic import nodes
-from actors.basic.coercion import choices_of
+from actors.basic.coercion import PATTERNED, choices_of
 from actors.basic.emit import (
     call,
     constant,
@@ -32,7 +32,7 @@ from actors.basic.emit import (
 )
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
-from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
+from actors.basic.prices import COERCED, COERCED_BY_PATTERN, OWN_FUNCTION, PART, STEP, TESTED, price_of
 from actors.basic.scopes import Scopes, parameters_of
 from actors.basic.shortcuts import GIVES, Kind, shortened
 from actors.basic.walk import nodes_of
@@ -429,7 +429,7 @@ class Expressions:
         for name, argument in zip(parameters_of(procedure), arguments, strict=True):
             value = self.expr(argument)
             if (parameter := declared.get(name)) is not None:
-                self.weight += OWN_FUNCTION
+                self.weight += COERCED_BY_PATTERN if parameter.type in PATTERNED else COERCED
                 choices = tuple_of([constant(choice) for choice in choices_of(parameter)])
                 value = call("coerced", load("M"), constant(name), constant(parameter.type), choices, value)
             given.append(value)

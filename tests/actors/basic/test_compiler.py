@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.basic import Limits
 from actors.basic.compiler import compile_tree
 from actors.basic.parser import parse
 from tests.support.scripts import World, play
@@ -238,3 +239,12 @@ def test_the_code_grows_as_the_script_does(piece: str) -> None:
         return len(marshal.dumps(compile_tree(script, "").factory.__code__))
 
     assert size(400) < 2.5 * size(200)
+
+
+def test_what_a_type_takes_to_look_at_counts_as_steps() -> None:
+    script = "SUB s\nPARAM p AS {}\nEND SUB\nFOR i = 1 TO 500\nCALL s({})\nNEXT\nRETURN 1"
+    limits = Limits(max_steps=10_000)
+    assert World(script.format("INTEGER", 1), limits=limits).begin().result == 1
+    assert World(script.format("EMAIL", "'a@b.example'"), limits=limits).begin().failure.code == "E_LIMIT"
+    large = World("t = REPEAT('a', 1000000)\n" + script.format("STRING", "t"), limits=limits).begin()
+    assert large.failure.code == "E_LIMIT"
