@@ -21,7 +21,7 @@ from actors.basic.host import Host, Surroundings
 from actors.basic.keywords.handlers import HANDLERS
 from actors.basic.limits import Limits
 from actors.basic.machine import Machine, Step
-from actors.basic.programs import Bot, Bots
+from actors.basic.programs import Apart, Bot, Bots
 from actors.basic.state import BasicState, OpenRun
 from bus.actor import Ask, Resource, Turn
 from bus.errors import QueryFailed
@@ -63,6 +63,7 @@ class BasicActor:
     Args:
         limits: of a turn of a run; a bot's configuration may lower them.
         max_program_bytes: about how much memory compiled bots may take.
+        apart: compiles long scripts while others go on; without it, everybody waits for them.
         failed: told of every run that fails, with the package it is of, for an author who watches; told again if the
             turn is repeated. Must be quick and must not raise.
     """
@@ -76,9 +77,10 @@ class BasicActor:
         limits: Limits | None = None,
         *,
         max_program_bytes: int = 128 * 1024 * 1024,
+        apart: Apart | None = None,
         failed: Callable[[BotPackage, Failed], None] | None = None,
     ) -> None:
-        self._bots = Bots(limits or Limits(), max_program_bytes)
+        self._bots = Bots(limits or Limits(), max_program_bytes, apart)
         self._failed = failed
 
     def decide(self, turn: Turn, state: BasicState | None) -> BasicState | Deciding | None:
