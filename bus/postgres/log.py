@@ -273,7 +273,8 @@ class Log:
 
     async def _flush(self, batch: list[_Waiting]) -> None:
         try:
-            await self._append([item for waiting in batch for item in waiting.items])
+            with self._database.urgent():
+                await self._append([item for waiting in batch for item in waiting.items])
         except BusError as error:
             if len(batch) > 1 and not error.retriable:
                 # The database refuses somebody's event: the others shall not suffer for it.

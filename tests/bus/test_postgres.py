@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -262,6 +262,48 @@ async def test_a_session_that_does_not_answer_is_waited_for_once(world: Postgres
             assert await store.load("actor", ["a"]) == {}
         with no_longer_than(1.8 * wait_s), pytest.raises(BusUnavailable):
             await ask_one_that_hangs(store)
+
+
+async def test_a_commit_or_an_append_that_owes_its_answer_is_told(
+    world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.postgres.database.LATE_S", 0.3)
+    bus = await world.open()
+
+    async def until(late: bool) -> str:
+        async with asyncio.timeout(20):
+            while bool(told := await bus.check()) is not late:
+                await asyncio.sleep(0.02)
+        return told
+
+    await bus.publish(to(SESSION, said(key_of(1))))
+    assert await bus.check() == ""
+    for table, statement, work in (
+        ("states", "turns_apply", bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], [StateWrite("k", 1, b"x")]))),
+        ("states", sql("states.load"), bus.load("actor", ["k"])),
+        ("log", "log_append", bus.publish(to(SESSION, said(key_of(1))))),
+    ):
+        async with world.connection() as connection, asyncio.TaskGroup() as tasks:
+            with ExitStack() as stack:
+                async with connection.transaction():
+                    await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+                    waiting = tasks.create_task(_of(work))
+                    assert "has owed an answer for" in await until(late=True)
+                    # And hung in the middle of it, long after the lock is gone.
+                    pid = await connection.fetchval(WHO_WAITS_IN, statement)
+                    stack.enter_context(hung(pid))
+                assert not waiting.done()
+                assert await bus.check()
+        await until(late=False)
+
+
+WHO_WAITS_IN = """
+SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND strpos(query, $1) > 0
+"""
+
+
+async def _of(work: Awaitable[object]) -> None:
+    await work
 
 
 async def ask_one_that_hangs(store: Store) -> None:
