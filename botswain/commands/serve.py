@@ -93,6 +93,9 @@ def edge(**given: Any) -> None:
 def worker(actors: tuple[str, ...], port: int | None, **given: Any) -> None:
     """Start actors only: all of them, or those named (session, basic, schedule).
 
+    Every actor must run somewhere, or conversations wait for it. Workers that run all are the fastest: what one actor
+    asks of another is decided at once there, and goes through the log elsewhere.
+
     Several workers on one PostgreSQL share the work; one that ends is replaced by the others within seconds. With
     --port (BOTSWAIN_WORKER__PORT) it serves /health/live, /health/ready and /metrics there, and nothing else.
 
