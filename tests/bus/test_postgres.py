@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from bus import codec
@@ -32,6 +33,7 @@ from bus.postgres.statements import STATEMENTS, batch_sql, parameters_of, sql
 from bus.postgres.store import Store
 from bus.postgres.subscription import PostgresSubscription
 from bus.protocol import Advance, DeadLetter, Outgoing, Query, Record, RecordedQuery, Row, StateWrite, Stored, Turns
+from bus.states import Kept, Parked
 from schemas.conversation import Message
 from schemas.envelope import Origin
 from schemas.package import BotPackage
@@ -645,6 +647,52 @@ async def test_what_turns_asked_is_kept_as_long_as_the_log(world: PostgresWorld)
     async with world.connection() as connection:
         rows = await connection.fetch('SELECT "offset", index FROM turn_queries ORDER BY index')
     assert [tuple(row) for row in rows] == [(kept, 0), (kept, 1)]
+
+
+class Note(Struct):
+    text: str = "x"
+
+
+async def test_what_was_forgotten_is_kept_as_long_as_the_log(world: PostgresWorld) -> None:
+    bus = await world.open()
+    position = 0
+
+    async def store(**states: Struct | None) -> None:
+        """Write the states as one batch does; whoever has them in memory keeps them there."""
+        nonlocal position
+        writes = []
+        for key, state in states.items():
+            kept[key].seen["session/1"] = (position, 0)
+            kept[key].state = state
+            kept[key].keep()
+            writes.append(StateWrite(key, kept[key].version + 1, kept[key].value))
+        await bus.commit(Turns("actor", SESSION, [Advance(1, position, position + 1)], writes))
+        position += 1
+        for key in states:
+            kept[key].committed()
+
+    async def left() -> dict[str, int]:
+        async with world.connection() as connection:
+            rows = await connection.fetch("SELECT key, max(version) AS newest FROM states GROUP BY key")
+        return {row["key"]: row["newest"] for row in rows}
+
+    keys = ("ended", "again", "parked", "open", *(f"many {n}" for n in range(1_500)))  # more than are deleted at once
+    kept = {key: Kept(1) for key in keys}
+    kept["parked"].parked = Parked(behind=uuid4())
+    tricky = Note('"parked":null,"state":null}')
+    await store(**dict.fromkeys(keys, tricky))
+    await store(**dict.fromkeys([key for key in keys if key != "open"]))
+    await store(again=tricky)
+    await bus.log.retain(KEEP)
+    assert await left() == {**dict.fromkeys(keys, 2), "again": 3, "open": 1}  # not yet
+    await world.outlive()
+    await bus.log.retain(KEEP)
+    assert await left() == {"again": 3, "parked": 2, "open": 1}
+    assert await bus.load("actor", ["ended"]) == {}  # nothing older came to light
+    await store(ended=tricky)  # its owner had it in memory all the time
+    kept["many 1"] = Kept(1)  # and this one has another owner since
+    await store(**{"many 1": tricky})
+    assert await left() == {"again": 3, "parked": 2, "open": 1, "ended": 3, "many 1": 1}
 
 
 async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
