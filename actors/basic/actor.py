@@ -306,8 +306,9 @@ def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
 
 
 def _kept(state: BasicState) -> BasicState | None:
-    """A state in which nothing is left is none."""
-    return state if state.runs or state.session or state.talked else None
+    """A state in which nothing is left is none; a few words that were said of late are not worth one."""
+    much = state.talked is not None and state.talked.messages > MESSAGES_A_SECOND
+    return state if state.runs or state.session or much else None
 
 
 def _no_bot(script: str) -> Failed:

@@ -69,12 +69,13 @@ def test_after_ten_seconds_of_silence_all_may_be_said_again() -> None:
 
 
 def test_who_says_little_leaves_nothing_to_remember() -> None:
-    world = World("FOR i = 1 TO 5\nTALK i\nNEXT").begin()
-    assert world.state is None
-    world = World("FOR i = 1 TO 6\nTALK i\nNEXT").begin()
+    for messages in (20, 21):
+        world = World(f"FOR i = 1 TO {messages}\nTALK i\nNEXT").begin()
+        assert (world.state is None) is (messages == 20)
+    world = World("TALK 1\nHEAR x\nTALK x").begin()
     assert world.state is not None
-    assert world.state.talked is not None
-    assert world.state.talked.messages == 6
+    assert world.state.talked is None
+    assert world.answer("x").state is None
 
 
 def test_a_bot_may_have_it_said_less() -> None:
