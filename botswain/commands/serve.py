@@ -127,7 +127,7 @@ async def _up(settings: Settings) -> None:
     from botswain.failing import Failures
     from botswain.figures import WorkerFigures
     from botswain.installation import open_installation, open_store
-    from botswain.packages.checking import check_package
+    from botswain.packages.checking import check_beside
     from botswain.packages.publishing import Shelf, Workshop
     from botswain.packages.watching import keep_published
     from bus.stopping import stop_signals
@@ -142,7 +142,7 @@ async def _up(settings: Settings) -> None:
         ):
             shelf = Shelf(installation.database, installation.clock)
             workshop = Workshop(
-                settings.bots, shelf, lambda folder: check_package(folder, settings.basic.max_script_bytes), _told
+                settings.bots, shelf, lambda folder: check_beside(folder, settings.basic.max_script_bytes), _told
             )
             await workshop.publish_changed()
             registry = CollectorRegistry()
