@@ -98,7 +98,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     data: Path = Field(default=Path(".botswain"), description="directory of the embedded database and its secrets")
     bots: Path = Field(default=Path("bots"), description="folder of bot packages, NAME.gbai")
-    watch: bool = Field(default=True, description="publish bots again when their files change")
+    watch: bool = Field(
+        default=True, description="publish bots again when their files change, and show their mistakes on the pages"
+    )
     bus: Literal["postgres", "kafka"] = Field(default="postgres", description="what carries the log")
     postgres_url: SecretStr | None = Field(
         default=None, description="postgresql://user:password@host/database; unset: the embedded one"

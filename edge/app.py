@@ -62,6 +62,7 @@ def create_app(
     metrics: Metrics | None = None,
     bots_hint: Callable[[], str] = lambda: "",
     problems_of: Callable[[str], Sequence[str]] = lambda _bot: (),
+    unpublished: Callable[[], Sequence[str]] = lambda: (),
     checks: Mapping[str, Check] | None = None,
     stopping: Stop | None = None,
 ) -> Edge:
@@ -72,6 +73,7 @@ def create_app(
         token_keys: keys that sign the clients' tokens, the newest last.
         bots_hint: what to tell an author who sees no bots, '' for nothing.
         problems_of: what is wrong with the newest edit of a bot, for its author.
+        unpublished: the bots with such an edit.
         stopping: the process's wish to stop: requests that wait for answers then end at once.
         checks: what else has to be there for ``/health/ready``: a name, and a function that says what is wrong with it.
     """
@@ -98,7 +100,7 @@ def create_app(
 
     api = Api(bus, hub, reader, directory, tokens, addresses, settings, stopping or Stop())
     health = Health({"slot": hub.check, "bots": directory.check, **(checks or {})}, metrics.registry)
-    pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of)
+    pages = Pages(directory, settings, hint=bots_hint, problems_of=problems_of, unpublished=unpublished)
     http = Starlette(
         routes=[*pages.routes(), *api.routes(), *health.routes()],
         middleware=[Middleware(SecurityHeaders, embed_in=settings.embed_in)],

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from bus.errors import BusUnavailable
-from edge.directory import BotDirectory, BotFace
+from edge.directory import BotDirectory
 from edge.origins import language_of
 from edge.problems import Problem, on_http_exception
 from edge.settings import EdgeSettings
@@ -37,6 +37,9 @@ _ENGLISH: Final = {
     "none_lead": "Write one in a minute:",
     "unknown": "There is no bot called “{bot}”",
     "unknown_lead": "It may have been renamed, or it was never published.",
+    "faulty": "“{bot}” is not published yet",
+    "faulty_lead": "It has mistakes. When they are mended, the conversation begins here by itself.",
+    "faulty_about": "Not published yet: it has mistakes.",
     "all": "See all bots",
     "nothing": "There is nothing at this address",
     "step_folder": "Make a folder <code>hello.gbai</code> in your folder of bots.",
@@ -58,6 +61,9 @@ _PORTUGUESE: Final = {
     "none_lead": "Escreva um em um minuto:",
     "unknown": "Não há um bot chamado “{bot}”",
     "unknown_lead": "Ele pode ter mudado de nome, ou nunca foi publicado.",
+    "faulty": "“{bot}” ainda não foi publicado",
+    "faulty_lead": "Há erros nele. Quando forem corrigidos, a conversa começa aqui por si mesma.",
+    "faulty_about": "Ainda não publicado: há erros nele.",
     "all": "Ver todos os bots",
     "nothing": "Não há nada neste endereço",
     "step_folder": "Crie uma pasta <code>hello.gbai</code> na sua pasta de bots.",
@@ -102,7 +108,8 @@ class Pages:
     Args:
         hint: what to tell somebody who sees no bots, such as which folder is watched and that it is empty; '' for
             nothing. In development only, since it names paths.
-        problems_of: what is wrong with the newest edit of a bot, as texts for its author.
+        problems_of: what is wrong with the newest edit of a bot, as texts for its author. In development only.
+        unpublished: the bots with such an edit. In development only.
     """
 
     def __init__(
@@ -112,11 +119,13 @@ class Pages:
         *,
         hint: Callable[[], str],
         problems_of: Callable[[str], Sequence[str]],
+        unpublished: Callable[[], Sequence[str]],
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._hint = hint
         self._problems_of = problems_of
+        self._unpublished = unpublished
         self._files = _read_files()
         self._chat = _template("chat.html")
         self._page = _template("page.html")
@@ -141,13 +150,16 @@ class Pages:
         names = self._directory.names()
         if not self._directory.loaded:
             return self._away(lang, words)
-        if not names:
+        faulty = self._never_published()
+        if not names and not faulty:
             return self._html(lang, words["none"], self._first_steps(words))
         try:
             faces = [face for name in names[:_SHOWN] if (face := await self._directory.face(name))]
         except BusUnavailable:
             return self._away(lang, words)
-        items = "\n".join(_card(face) for face in faces)
+        cards = [_card(face.name, face.title, face.about) for face in faces]
+        cards += [_card(name, name, words["faulty_about"]) for name in faulty[:_SHOWN]]
+        items = "\n".join(cards)
         body = f'<h1>{words["bots"]}</h1>\n<p class="lead">{words["choose"]}</p>\n<ul class="bots">\n{items}\n</ul>'
         if len(names) > _SHOWN:
             body += f"\n<p>{words['more'].format(shown=_SHOWN, count=len(names))}</p>"
@@ -163,6 +175,8 @@ class Pages:
             return self._away(lang, words)
         if face is None and self._directory.version_of(bot.lower()):
             return RedirectResponse(f"/chat/{bot.lower()}")
+        if face is None and bot.lower() in self._never_published():
+            return self._faulty(lang, words, bot.lower())
         if face is None:
             title = words["unknown"].format(bot=escape(bot[:60]))
             body = (
@@ -207,9 +221,10 @@ class Pages:
         return _cached(request, self._files["icon.svg"])
 
     async def problems(self, request: Request) -> Response:
-        """In development: what is wrong with the newest edit of a bot."""
-        found = list(self._problems_of(request.path_params["bot"]))
-        return JSONResponse({"problems": found}, headers={"Cache-Control": "no-store"})
+        """In development: what is wrong with the newest edit of a bot, and whether a version of it is in force."""
+        bot = request.path_params["bot"]
+        told = {"problems": list(self._problems_of(bot)), "published": bool(self._directory.version_of(bot))}
+        return JSONResponse(told, headers={"Cache-Control": "no-store"})
 
     async def on_http_exception(self, request: Request, error: Exception) -> Response:
         """Starlette's handler of what its router refuses: a page for a person who followed a wrong link."""
@@ -220,6 +235,23 @@ class Pages:
         lang, words = _words(request)
         body = f'<h1>{words["nothing"]}</h1>\n<p><a href="/">{words["all"]}</a></p>'
         return self._html(lang, words["nothing"], body, 404)
+
+    def _never_published(self) -> list[str]:
+        """In development: the bots that nobody can talk to, because of mistakes in their first version."""
+        if not self._settings.development:
+            return []
+        return [bot for bot in self._unpublished() if not self._directory.version_of(bot)]
+
+    def _faulty(self, lang: str, words: dict[str, str], bot: str) -> Response:
+        """The page of such a bot: it lists the mistakes, and becomes the chat when there is something to chat with."""
+        title = words["faulty"].format(bot=escape(bot))
+        body = (
+            f'<h1>{title}</h1>\n<p class="lead">{words["faulty_lead"]}</p>\n'
+            f'<section class="problems" id="problems" role="alert" data-bot="{escape(bot)}" hidden></section>\n'
+            f'<p><a href="/">{words["all"]}</a></p>\n'
+            '<script type="module" src="/static/unpublished.js"></script>'
+        )
+        return self._html(lang, title, body, 404)
 
     def _first_steps(self, words: dict[str, str]) -> str:
         script = f'TALK "{words["greeting"]}"\nHEAR name AS NAME\nTALK "{words["answer"]}" + name + "!"'
@@ -245,12 +277,12 @@ def _words(request: Request) -> tuple[str, dict[str, str]]:
     return ("pt", _PORTUGUESE) if lang.lower().split("-")[0] == "pt" else ("en", _ENGLISH)
 
 
-def _card(face: BotFace) -> str:
-    about = f'<span class="about">{escape(face.about)}</span>' if face.about else ""
+def _card(bot: str, title: str, about: str) -> str:
+    told = f'<span class="about">{escape(about)}</span>' if about else ""
     return (
-        f'<li><a class="card" href="/chat/{escape(face.name)}">'
-        f'<span class="avatar" aria-hidden="true">{escape(face.title[0])}</span>'
-        f'<span class="words"><strong>{escape(face.title)}</strong>{about}</span></a></li>'
+        f'<li><a class="card" href="/chat/{escape(bot)}">'
+        f'<span class="avatar" aria-hidden="true">{escape(title[0])}</span>'
+        f'<span class="words"><strong>{escape(title)}</strong>{told}</span></a></li>'
     )
 
 

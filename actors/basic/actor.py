@@ -155,7 +155,7 @@ class BasicActor:
             return _kept(state)
         event = turn.event
         if isinstance(event, AnswerGiven):
-            run.steps_left = None  # nobody who is talked to is an endless loop
+            run.rested()  # nobody who is talked to is an endless loop
         machine = self._machine(turn, run, state, bot)
         if isinstance(event, AnswerGiven):
             step = machine.answer(event.text, event.attachments)
@@ -265,7 +265,7 @@ def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
     answer: Rows = ()
     refused: BasicError | None = None
     begun = False
-    inside = values.ambience(host.zone, host.measure, host.budget)
+    inside = values.ambience(host.zone, host.measure, host.budget, host.spent)
     while True:
         with inside:
             try:

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from actors.basic import nodes
+from actors.basic.coercion import PATTERNED, choices_of
 from actors.basic.emit import (
     call,
     constant,
@@ -32,8 +32,8 @@ from actors.basic.emit import (
 )
 from actors.basic.functions import FUNCTIONS
 from actors.basic.keywords import TABLE
-from actors.basic.prices import OWN_FUNCTION, PART, STEP, TESTED, price_of
-from actors.basic.scopes import Scopes, parameters_of, root_name
+from actors.basic.prices import COERCED, COERCED_BY_PATTERN, OWN_FUNCTION, PART, STEP, TESTED, price_of
+from actors.basic.scopes import Scopes, parameters_of
 from actors.basic.shortcuts import GIVES, Kind, shortened
 from actors.basic.walk import nodes_of
 
@@ -57,8 +57,7 @@ _ARITHMETIC: Final[dict[str, Callable[[], ast.operator]]] = {"+": ast.Add, "-": 
 _TESTS: Final = frozenset({*_COMPARE, "xor", "like", "contains", "matches", "starts", "ends", "in"})
 
 
-@dataclass(frozen=True, slots=True)
-class Temporary(nodes.Node):
+class Temporary(nodes.Node, frozen=True):
     """A value that was computed before: what lowering leaves in place of an expression that suspended."""
 
     name: str
@@ -398,8 +397,6 @@ class Expressions:
             return self.procedure_call(node)
         if node.name == "exists" and len(node.arguments) == 1:
             (place,) = node.arguments
-            if root_name(place) is None:
-                return constant(False)
             return ast.Compare(self.expr(place), [ast.IsNot()], [constant(None)])
         return self._function(node.name, *self._given(node.arguments))
 
@@ -409,7 +406,7 @@ class Expressions:
 
     def procedure_call(self, node: nodes.Call) -> ast.expr:
         """A call of a procedure that needs no frame of its own: missing arguments are null, surplus ones dropped."""
-        from_here = [self.expr(argument) for argument in self.arguments_of(node)]
+        from_here = self.as_parameters(node, self.arguments_of(node))
         mode: list[ast.expr] = []
         if self.scopes.uses_resume:
             mode = [constant(0) if self.in_try else load("m")]
@@ -423,6 +420,20 @@ class Expressions:
         arguments: list[nodes.Node] = list(node.arguments[: len(parameters)])
         missing = parameters[len(arguments) :]
         return arguments + [defaults.get(name) or nodes.Literal_(node.at, None) for name in missing]
+
+    def as_parameters(self, node: nodes.Call, arguments: Sequence[nodes.Node]) -> list[ast.expr]:
+        """*arguments* for each parameter, of the type that its PARAM says if it has one."""
+        procedure = self.scopes.procedures[node.name]
+        declared = {each.name: each for each in procedure.body if isinstance(each, nodes.Param)}
+        given = []
+        for name, argument in zip(parameters_of(procedure), arguments, strict=True):
+            value = self.expr(argument)
+            if (parameter := declared.get(name)) is not None:
+                self.weight += COERCED_BY_PATTERN if parameter.type in PATTERNED else COERCED
+                choices = tuple_of([constant(choice) for choice in choices_of(parameter)])
+                value = call("coerced", load("M"), constant(name), constant(parameter.type), choices, value)
+            given.append(value)
+        return given
 
     def _function(self, name: str, arguments: list[ast.expr], known: Sequence[Kind] = ()) -> ast.expr:
         function = FUNCTIONS.get(name)

@@ -12,8 +12,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from actors.basic import nodes
 from actors.basic.emit import call, constant, invoke, load, mapping, placed, store, tuple_of
@@ -304,7 +306,7 @@ class FramedWriter(PlainWriter):
             values = self.reduce_all([value for _, value in statement.fields])
             pairs = tuple((name, value) for (name, _), value in zip(statement.fields, values, strict=True))
             return replace(statement, fields=pairs)
-        names = [f.name for f in fields(statement) if isinstance(getattr(statement, f.name), nodes.Node)]
+        names = [name for name in statement.__struct_fields__ if isinstance(getattr(statement, name), nodes.Node)]
         values = self.reduce_all([getattr(statement, name) for name in names])
         return replace(statement, **dict(zip(names, values, strict=True)))
 
@@ -553,7 +555,7 @@ class FramedWriter(PlainWriter):
                 return value
             return tuple(put(item) for item in value) if isinstance(value, tuple) else value
 
-        return replace(node, **{f.name: put(getattr(node, f.name)) for f in fields(node) if f.name != "at"})
+        return replace(node, **{name: put(getattr(node, name)) for name in node.__struct_fields__ if name != "at"})
 
     def _suspended(self, op: int, payload: list[ast.expr], at: nodes.Span) -> Temporary:
         """Leave the body; it is entered again at the next block with the value, which goes to a temporary."""
@@ -575,7 +577,7 @@ class FramedWriter(PlainWriter):
 
     def _suspend_call(self, node: nodes.Call) -> Temporary:
         arguments = self.reduce_all(self.ex.arguments_of(node))
-        given = tuple_of([self.ex.expr(argument) for argument in arguments])
+        given = tuple_of(self.ex.as_parameters(node, arguments))
         mode: ast.expr = constant(0)
         if self.scopes.uses_resume and not self.ex.in_try:
             mode = ast.Compare(load("m"), [ast.Eq()], [constant(1)])

@@ -92,6 +92,7 @@ class Run:
         waits: how many durable waits it has begun, which gives each a name of its own.
         error: the last error under ON ERROR RESUME NEXT, until it is cleared.
         steps_left: of its budget, when it goes on after what it waits for; None is all of it.
+        pauses: by their kind, how many waits there were since it was all of it.
     """
 
     id: UUID
@@ -101,6 +102,11 @@ class Run:
     waits: int = 0
     error: ErrorValue | None = None
     steps_left: int | None = None
+    pauses: dict[str, int] = field(default_factory=dict)
+
+    def rested(self) -> None:
+        """It has all of its budget again."""
+        self.steps_left, self.pauses = None, {}
 
     def depth(self) -> int:
         """Frames on all activations."""
@@ -130,7 +136,7 @@ def dump(run: Run, most: int) -> dict[str, Any] | None:
         wait["has_default"] = "default" in run.wait
     stored: dict[str, Any] = {"stack": stack, "wait": wait, "waits": run.waits}
     if run.steps_left is not None:
-        stored["steps_left"] = run.steps_left
+        stored["steps_left"], stored["pauses"] = run.steps_left, run.pauses
     flat, size = _flat(spaces)
     if flat is not None:
         stored["flat"] = flat
@@ -180,4 +186,5 @@ def load(run: UUID, trigger: Trigger, data: dict[str, Any]) -> Run:
         wait = {key: value for key, value in data["wait"].items() if key != "has_default"}
         if data["wait"]["has_default"]:
             wait["default"] = first.get("default")
-    return Run(run, trigger, stack, wait, data["waits"], first.get("error"), data.get("steps_left"))
+    left, pauses = data.get("steps_left"), data.get("pauses", {})
+    return Run(run, trigger, stack, wait, data["waits"], first.get("error"), left, pauses)

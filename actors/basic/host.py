@@ -36,6 +36,7 @@ from schemas.package import BotPackage
 __all__ = [
     "FUNCTIONS_TO_COME",
     "OWN_FUNCTIONS",
+    "QUERY_STEPS",
     "WITHOUT_ARGUMENTS",
     "Clauses",
     "Handler",
@@ -61,6 +62,9 @@ _WHOLE_AGAIN_S: Final = 5.0
 
 _LEAST_WAIT: Final = timedelta(milliseconds=10)
 """About what a turn takes. A wait of less would not move the run's time on, which is that of its events."""
+
+QUERY_STEPS: Final = 1_000
+"""Asking the database takes as long as so many steps."""
 
 _ERROR_STEPS: Final = 100
 """An error that is caught takes as long as so many steps."""
@@ -196,7 +200,7 @@ class Host:
             if self._unseen >= _CHUNK:
                 self._unseen = 0
                 self._look()
-        raise self._spent()
+        raise self.spent()
 
     def _look(self) -> None:
         """At the memory of the process, and if that has grown much, at what the script holds. Raises: BudgetSpent."""
@@ -208,45 +212,64 @@ class Host:
             return
         self._baseline = resident
 
-    def _spent(self) -> BudgetSpent:
-        if self.budget < self.limits.max_steps:
-            return self._hurried()
-        return BudgetSpent("E_LIMIT", f"The script made {self.limits.max_steps:,} steps without a pause.")
+    def spent(self, at_once: float = 0) -> BudgetSpent:
+        """
+        The error of a budget of steps that is used up. It names what used it: waits that gave next to nothing of it
+        back, or else what the script did.
 
-    def _hurried(self) -> BudgetSpent:
-        whole = self.limits.max_steps
-        message = (
-            f"The script made {whole:,} steps with too short pauses. A WAIT takes {whole / _WAITS:,.0f} of them "
-            f"and gives back {whole / _WHOLE_AGAIN_S:,.0f} a second: let it WAIT longer, or HEAR."
-        )
-        return BudgetSpent("E_LIMIT", message)
+        Args:
+            at_once: so many steps were asked for, more than there were.
+        """
+        whole, pauses = self.limits.max_steps, self.run.pauses
+        paused = self.budget < whole and pauses.keys() != {"history"}
+        most, kind = max(((count, kind) for kind, count in pauses.items()), default=(0, ""))
+        each = whole / _WAITS
+        gives = f"takes {each:,.0f} of them and gives back {whole / _WHOLE_AGAIN_S:,.0f} a second:"
+        why = ""
+        if kind == "history" and most * (each + QUERY_STEPS) > whole / 2:
+            why = f" It read `history` {most} times, at {each + QUERY_STEPS:,.0f} each: keep it in a variable."
+        elif paused and kind == "hear":
+            why = f" A HEAR that nobody answers {gives} let its TIMEOUT be longer."
+        elif paused:
+            why = f" A WAIT {gives} let it WAIT longer, or HEAR."
+        elif at_once > each:
+            why = " Work on large lists and texts takes steps for their size."
+        done = "with too short pauses" if paused else "without a pause"
+        return BudgetSpent("E_LIMIT", f"The script made {whole:,} steps {done}.{why}")
 
     def after(self, seconds: float) -> datetime:
         """The moment that a wait of so many seconds ends, later than now."""
         return self.around.at + max(timedelta(seconds=seconds), _LEAST_WAIT)
 
-    def pause(self, until: datetime | None) -> None:
+    def pause(self, kind: str, until: datetime | None) -> None:
         """
         The run is going to wait until then, if nobody says anything before: count the wait, and what it gives back.
+
+        Args:
+            kind: of the ``Wait``.
 
         Raises: BudgetSpent: it waits again and again for almost no time.
         """
         whole = self.limits.max_steps
         waited_s = 0.0 if until is None else (until - self.around.at).total_seconds()
         if waited_s > 2 * _WHOLE_AGAIN_S:  # gives all of it back, whatever is left
-            self.run.steps_left = None
+            self.run.rested()
             return
+        self.run.pauses[kind] = self.run.pauses.get(kind, 0) + 1
         left = values.AMBIENCE.work + sum(steps * length_hint(chunk) for steps, chunk in self._in_hand)
         left += whole * (waited_s / _WHOLE_AGAIN_S - 1 / _WAITS)
         if left < 0:
-            raise self._hurried()
-        self.run.steps_left = None if left >= whole else int(left)
+            raise self.spent()
+        if left >= whole:
+            self.run.rested()
+        else:
+            self.run.steps_left = int(left)
 
     def spend(self, steps: int) -> None:
         """Count something that takes as long as so many steps. Raises: BudgetSpent."""
         values.AMBIENCE.work -= steps
         if values.AMBIENCE.work < 0:
-            raise self._spent()
+            raise self.spent()
 
     def measure(self) -> float:
         """How many more characters and elements may be made before the next look. Raises: BudgetSpent: memory."""

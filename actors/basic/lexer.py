@@ -573,7 +573,10 @@ class _Lexer:
                 del self.problems[noted:]
                 self.line, self.line_start, _ = place
         if stopped is None:
-            if strict and start >= self.no_holes_before:
+            if strict and self.nesting >= MAX_STRING_NESTING:
+                deep = f"texts stand in ${{…}} of each other more than {MAX_STRING_NESTING} deep"
+                self.problem(deep, self.here(start, 2), "put a part of it into a variable")
+            elif strict and start >= self.no_holes_before:
                 hint = "it needs a }; write \\${ for the two characters themselves"
                 if '"' in self.source[start:end].removesuffix('"'):
                     hint += f"; {_QUOTES_IN_HOLES}"

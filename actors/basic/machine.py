@@ -18,7 +18,7 @@ from actors.basic.analyser import script_name
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError, BudgetSpent
 from actors.basic.frames import Activation, Frame, Op, Run
-from actors.basic.host import FUNCTIONS_TO_COME, Host, RunEnded, Wait
+from actors.basic.host import FUNCTIONS_TO_COME, QUERY_STEPS, Host, RunEnded, Wait
 from actors.basic.keywords.conversation import hear, heard, overdue
 from actors.basic.keywords.history import transcript
 from actors.basic.parameters import bind
@@ -38,9 +38,6 @@ _SCRIPT_STEPS: Final = 100
 
 _CALL_STEPS: Final = 60
 """Entering a procedure that may suspend takes as long as so many steps."""
-
-_QUERY_STEPS: Final = 1_000
-"""Asking the database takes as long as so many steps."""
 
 _MESSAGE_CHARS: Final = 2_000
 """So much of an error's message is told."""
@@ -95,7 +92,7 @@ class Machine:
         try:
             result = result_of(wait)
             if isinstance(result, GeneratorType):
-                self.host.spend(_QUERY_STEPS)
+                self.host.spend(QUERY_STEPS)
                 result = yield from result
             if isinstance(result, Wait):
                 return self._suspend(result)
@@ -148,7 +145,7 @@ class Machine:
                 try:
                     value = self._do(op, left, activation)
                     if isinstance(value, GeneratorType):
-                        host.spend(_QUERY_STEPS)
+                        host.spend(QUERY_STEPS)
                         value = yield from value
                     if isinstance(value, Wait):
                         return self._suspend(value)
@@ -213,7 +210,7 @@ class Machine:
     def _suspend(self, wait: Wait) -> Outcome:
         """Raises: BudgetSpent: the run waits again and again for almost no time."""
         run = self.run
-        self.host.pause(wait.deadline_at)
+        self.host.pause(wait.kind, wait.deadline_at)
         run.waits += 1
         run.wait = {"on": wait.kind, "number": run.waits, **wait.data}
         for activation in run.stack:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 __all__: list[str] = []  # the module is imported as a whole: ``from actors.basic import nodes``
 
 
@@ -21,30 +23,26 @@ class Span(NamedTuple):
     length: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     at: Span
 
 
 # --- expressions ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Literal_(Node):
+class Literal_(Node, frozen=True):
     """NULL, TRUE, FALSE, a number, or a string without interpolation."""
 
     value: bool | int | float | str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Template(Node):
+class Template(Node, frozen=True):
     """A string with ``${…}``: texts and expressions in order."""
 
     parts: tuple[str | Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Name(Node):
+class Name(Node, frozen=True):
     """
     A variable, or a function of no arguments if there is no such variable (rule R7).
 
@@ -53,21 +51,27 @@ class Name(Node):
     """
 
     name: str
-    written: str = field(default="", compare=False, repr=False)
+    written: str = ""
+
+    def __repr__(self) -> str:
+        return f"Name(at={self.at!r}, name={self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Name) and (self.at, self.name) == (other.at, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.at, self.name))
 
 
-@dataclass(frozen=True, slots=True)
-class List_(Node):
+class List_(Node, frozen=True):
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Object_(Node):
+class Object_(Node, frozen=True):
     pairs: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Node):
+class Member(Node, frozen=True):
     """``subject.name``; *safe* is ``?.``."""
 
     subject: Expr
@@ -75,14 +79,12 @@ class Member(Node):
     safe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Index(Node):
+class Index(Node, frozen=True):
     subject: Expr
     index: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Method(Node):
+class Method(Node, frozen=True):
     """``subject.name(arguments)``."""
 
     subject: Expr
@@ -91,14 +93,12 @@ class Method(Node):
     safe: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Node):
+class Unary(Node, frozen=True):
     operator: Literal["-", "+", "not"]
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Binary(Node):
+class Binary(Node, frozen=True):
     """Without short circuit: ``+ - * / \\ % ^ & = <> < <= > >= xor like contains matches starts ends in``.
 
     ``mod`` is ``%``, ``ilike`` is ``like``, ``==`` is ``=``, ``!=`` is ``<>``; a NOT in front is a ``Unary`` around it.
@@ -109,8 +109,7 @@ class Binary(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Logical(Node):
+class Logical(Node, frozen=True):
     """With short circuit, giving an operand: ``and or ??``."""
 
     operator: Literal["and", "or", "??"]
@@ -118,22 +117,19 @@ class Logical(Node):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class IsNull(Node):
+class IsNull(Node, frozen=True):
     operand: Expr
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Between(Node):
+class Between(Node, frozen=True):
     operand: Expr
     low: Expr
     high: Expr
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional(Node):
+class Conditional(Node, frozen=True):
     """``condition ? then : otherwise``; also ``IIF`` and ``IF(…)``, of which one branch only is evaluated."""
 
     condition: Expr
@@ -141,24 +137,21 @@ class Conditional(Node):
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(Node, frozen=True):
     """``name(arguments)``, tight: a procedure, a built-in function or a tool script, in this order."""
 
     name: str
     arguments: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CallScript(Node):
+class CallScript(Node, frozen=True):
     """``CALL "other.bas", a, b`` or ``CALL "/area/op", a``. *target* is as written."""
 
     target: str
     arguments: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Format(Node):
+class Format(Node, frozen=True):
     """``FORMAT x [AS pattern | AS JSON | , pattern]``. *pattern* is None for plain text and for JSON."""
 
     operand: Expr
@@ -166,8 +159,7 @@ class Format(Node):
     json: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Keyword(Node):
+class Keyword(Node, frozen=True):
     """
     A keyword of the table in use, in an expression or as a statement.
 
@@ -182,8 +174,7 @@ class Keyword(Node):
     clauses: tuple[tuple[str, Expr | None], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hear(Node):
+class Hear(Node, frozen=True):
     """
     Every form of HEAR, as an expression that gives the answer.
 
@@ -204,8 +195,7 @@ class Hear(Node):
     null_on_timeout: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sql(Node):
+class Sql(Node, frozen=True):
     """Inline ``SELECT …``: the raw text to the end of the statement."""
 
     text: str
@@ -220,8 +210,7 @@ Expr = (
 # --- statements -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Assign(Node):
+class Assign(Node, frozen=True):
     """``target = value``; ``a += b`` is written out as ``a = a + b`` by *operator* ``'+'`` (else None)."""
 
     target: Name | Member | Index
@@ -229,23 +218,20 @@ class Assign(Node):
     operator: Literal["+", "-", "*", "/"] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Do(Node):
+class Do(Node, frozen=True):
     """An expression for its effect: a keyword command, a call, HEAR without a target."""
 
     expression: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class If(Node):
+class If(Node, frozen=True):
     """*branches*: (condition, body) in order; *otherwise* the ELSE body, empty if none."""
 
     branches: tuple[tuple[Expr, Body], ...]
     otherwise: Body
 
 
-@dataclass(frozen=True, slots=True)
-class ForEach(Node):
+class ForEach(Node, frozen=True):
     """*limit*: ``('first' | 'last', n)`` or None."""
 
     variable: str
@@ -254,8 +240,7 @@ class ForEach(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class ForCount(Node):
+class ForCount(Node, frozen=True):
     variable: str
     start: Expr
     stop: Expr
@@ -263,8 +248,7 @@ class ForCount(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Loop(Node):
+class Loop(Node, frozen=True):
     """WHILE and DO. *before*, *after*: (condition, until?) or None; neither: endless. *kind* is for EXIT."""
 
     kind: Literal["while", "do"]
@@ -273,20 +257,17 @@ class Loop(Node):
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class CaseRange(Node):
+class CaseRange(Node, frozen=True):
     low: Expr
     high: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class CaseIs(Node):
+class CaseIs(Node, frozen=True):
     operator: str
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Node):
+class Select(Node, frozen=True):
     """*cases*: (items, body); *otherwise* the CASE ELSE body, empty if none."""
 
     subject: Expr
@@ -294,53 +275,45 @@ class Select(Node):
     otherwise: Body
 
 
-@dataclass(frozen=True, slots=True)
-class With(Node):
+class With(Node, frozen=True):
     """``WITH target`` … makes a new object of the fields and stores it."""
 
     target: Name | Member | Index
     fields: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Try(Node):
+class Try(Node, frozen=True):
     body: Body
     variable: str | None
     handler: Body
 
 
-@dataclass(frozen=True, slots=True)
-class OnError(Node):
+class OnError(Node, frozen=True):
     """*action*: ``'resume'`` (RESUME NEXT), ``'off'`` (GOTO 0), ``'goto'`` with *label*."""
 
     action: Literal["resume", "off", "goto"]
     label: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Goto(Node):
+class Goto(Node, frozen=True):
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Label(Node):
+class Label(Node, frozen=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Return(Node):
+class Return(Node, frozen=True):
     value: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class Leave(Node):
+class Leave(Node, frozen=True):
     """*what*: ``'for' 'do' 'while' 'sub' 'function'`` (EXIT …), ``'break'``, ``'continue'``, ``'run'``: EXIT, END."""
 
     what: Literal["for", "do", "while", "sub", "function", "break", "continue", "run"]
 
 
-@dataclass(frozen=True, slots=True)
-class TextBlock(Node):
+class TextBlock(Node, frozen=True):
     """BEGIN TALK / SYSTEM PROMPT / MAIL. *text* is a Literal_ or Template, common indentation already removed."""
 
     kind: Literal["talk", "system prompt", "mail"]
@@ -348,8 +321,7 @@ class TextBlock(Node):
     recipient: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule(Node):
+class Schedule(Node, frozen=True):
     """SET SCHEDULE as a statement, and SCHEDULE IN n unit DO. *delay* is (amount, unit) for the latter."""
 
     when: Expr | None
@@ -359,8 +331,7 @@ class Schedule(Node):
     body: Body | None
 
 
-@dataclass(frozen=True, slots=True)
-class OnEvent(Node):
+class OnEvent(Node, frozen=True):
     """ON EVENT … and its relatives. *body* is None if the whole script is the handler or *call* names a procedure."""
 
     trigger: Literal["event", "form", "email", "change", "insert", "update", "delete"]
@@ -370,15 +341,13 @@ class OnEvent(Node):
     call: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Branch(Node):
+class Branch(Node, frozen=True):
     name: str
     bot: Expr
     task: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Node):
+class Step(Node, frozen=True):
     """STEP n: BOT / PARALLEL / HUMAN APPROVAL."""
 
     number: Expr
@@ -391,8 +360,7 @@ class Step(Node):
 # --- declarations ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Param(Node):
+class Param(Node, frozen=True):
     """*type* in lower case; ``'enum'`` choices in *choices*."""
 
     name: str
@@ -404,13 +372,11 @@ class Param(Node):
     choices: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Description(Node):
+class Description(Node, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Field(Node):
+class Field(Node, frozen=True):
     """A line of TABLE; *type* in lower case as written, *constraints* raw."""
 
     name: str
@@ -427,8 +393,7 @@ class Field(Node):
     extra: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Table(Node):
+class Table(Node, frozen=True):
     name: str
     connection: str | None
     read_by: str | None
@@ -437,28 +402,24 @@ class Table(Node):
     constraints: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateIndex(Node):
+class CreateIndex(Node, frozen=True):
     name: str
     table: str
     columns: tuple[str, ...]
     unique: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleDeclaration(Node):
+class ScheduleDeclaration(Node, frozen=True):
     """Unconditional, top level, literal: *when* is the cron text or phrase."""
 
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook(Node):
+class Webhook(Node, frozen=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Procedure(Node):
+class Procedure(Node, frozen=True):
     """SUB and FUNCTION; *parameters* folded names in order."""
 
     kind: Literal["sub", "function"]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from datetime import date
-from typing import Any, Final
+from typing import Any
 
-from actors.basic import hearing, nodes, values
+from actors.basic import nodes
+from actors.basic.coercion import choices_of, coerced
 from actors.basic.compiler import Program
 from actors.basic.errors import BasicError
 from actors.basic.host import Host
-from actors.basic.values import File, Rows, to_text
-from actors.basic.values.moments import parse_moment
 
 __all__ = ["bind"]
-
-_HEARD: Final = frozenset({"email", "phone", "mobile", "name", "url", "uuid", "money", "boolean", "bool"})
-"""Types that take what HEAR of that type takes."""
 
 
 def bind(host: Host, program: Program, arguments: dict[str, Any] | Sequence[Any]) -> dict[str, Any]:
@@ -59,77 +53,8 @@ def _default(host: Host, parameter: nodes.Param, script: str) -> Any:
         case _:
             message = f"The DEFAULT of {parameter.name} must be a literal."
             raise BasicError("E_VALUE", message, parameter.at.line, script, parameter.at.column)
-    return None if found is None else _coerced(host, parameter, found)
+    return _coerced(host, parameter, found)
 
 
 def _coerced(host: Host, parameter: nodes.Param, value: Any) -> Any:
-    kind = parameter.type
-    if kind in ("integer", "int"):
-        number = _number(value)
-        if number is None or number % 1:
-            raise _unfit(parameter, "a whole number")
-        return int(number)
-    if kind in ("number", "float", "double", "decimal"):
-        number = _number(value)
-        if number is None:
-            raise _unfit(parameter, "a number")
-        return number
-    if kind in _HEARD:
-        return _heard(host, parameter, value)
-    if kind in ("date", "datetime"):
-        return _moment(host, parameter, value)
-    if kind in ("object", "map", "array", "list"):
-        return _structure(parameter, value)
-    if kind == "enum":
-        return _choice(parameter, value)
-    return value if kind in ("file", "image", "audio", "qrcode") and isinstance(value, File) else to_text(value)
-
-
-def _number(value: Any) -> int | float | None:
-    number = values.numeric(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        return None
-    return number if -math.inf < number < math.inf else None
-
-
-def _heard(host: Host, parameter: nodes.Param, value: Any) -> Any:
-    if isinstance(value, bool) and parameter.type in ("boolean", "bool"):
-        return value
-    if isinstance(value, int | float) and parameter.type == "money" and value >= 0:
-        return value
-    found = hearing.hear(parameter.type, hearing.Answer(to_text(value)), locale=host.locale)
-    if isinstance(found, hearing.Refused):
-        raise _unfit(parameter, f"of type {parameter.type.upper()}")
-    return found.value
-
-
-def _moment(host: Host, parameter: nodes.Param, value: Any) -> str:
-    moment = value if isinstance(value, date) else parse_moment(to_text(value), host.zone)
-    if moment is None:
-        raise _unfit(parameter, "a date")
-    return moment.isoformat() if parameter.type == "datetime" else moment.isoformat()[:10]
-
-
-def _structure(parameter: nodes.Param, value: Any) -> Any:
-    wanted = dict if parameter.type in ("object", "map") else list
-    if isinstance(value, str):
-        parsed = values.parse_json(value)
-        if parsed is None and wanted is list:
-            return [part.strip() for part in value.split(",") if part.strip()]
-        value = parsed
-    if not isinstance(value, wanted) and not isinstance(value, Rows):
-        raise _unfit(parameter, "an object" if wanted is dict else "a list")
-    return value
-
-
-def _choice(parameter: nodes.Param, value: Any) -> Any:
-    text = to_text(value).strip().casefold()
-    choices = [choice.value for choice in parameter.choices if isinstance(choice, nodes.Literal_)]
-    for choice in choices:
-        if to_text(choice).casefold() == text:
-            return choice
-    raise _unfit(parameter, "one of " + ", ".join(map(to_text, choices)))
-
-
-def _unfit(parameter: nodes.Param, wanted: str) -> BasicError:
-    return BasicError("E_VALUE", f"The parameter {parameter.name} must be {wanted}.")
+    return coerced(host, parameter.name, parameter.type, choices_of(parameter), value)

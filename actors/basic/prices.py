@@ -16,6 +16,8 @@ __all__ = [
     "ASSIGNED",
     "AT_ONCE",
     "BRANCHED",
+    "COERCED",
+    "COERCED_BY_PATTERN",
     "COUNTED_BY_HAND",
     "FRAMED_TURN",
     "OWN_FUNCTION",
@@ -54,6 +56,12 @@ BRANCHED: Final = 32
 
 _NAMED: Final = 32
 OWN_FUNCTION: Final = 48
+COERCED: Final = 64
+"""A parameter with a type."""
+
+COERCED_BY_PATTERN: Final = 400
+"""One of a type that reads texts as HEAR does, or of a date."""
+
 TESTED: Final = 8
 """A condition that is not known to be a boolean."""
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, assert_never, cast
 
+from msgspec import structs
+
 from actors.basic import nodes
 from actors.basic.keywords import TABLE, Clause, KeywordTable, Row
 from actors.basic.nodes import Body, Expr, Span, Statement
@@ -54,6 +56,8 @@ def without_places(tree: _T) -> _T:
         return cast(_T, _NOWHERE)
     if isinstance(tree, tuple):
         return cast(_T, tuple(without_places(each) for each in tree))
+    if isinstance(tree, nodes.Node):
+        return structs.replace(tree, **{name: without_places(value) for name, value in structs.asdict(tree).items()})
     if is_dataclass(tree) and not isinstance(tree, type):
         changed = {field.name: without_places(getattr(tree, field.name)) for field in fields(tree)}
         return replace(tree, **changed)

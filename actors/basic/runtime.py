@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from actors.basic import values
+from actors.basic.coercion import coerced
 from actors.basic.errors import BasicError
 from actors.basic.functions import FUNCTIONS
 from actors.basic.values import MAX_ITEMS, MAX_TEXT, METERED, grown, to_number, truth, worked
@@ -129,6 +130,7 @@ NAMESPACE: Final[dict[str, Any]] = {
     **{
         each.__name__: each
         for each in (
+            coerced,
             fit,
             copied,
             counted,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 from actors.basic import nodes
 
@@ -11,7 +10,7 @@ __all__ = ["children", "height", "nodes_of"]
 
 
 _NAMES = {
-    kind: tuple(field.name for field in fields(kind) if field.name != "at")
+    kind: tuple(name for name in kind.__struct_fields__ if name != "at")
     for kind in vars(nodes).values()
     if isinstance(kind, type) and issubclass(kind, nodes.Node)
 }

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,72 +114,98 @@ def worker(actors: tuple[str, ...], port: int | None, **given: Any) -> None:
 
 
 async def _up(settings: Settings) -> None:
-    from prometheus_client import CollectorRegistry
-
-    from botswain.compose import (
-        background,
-        calm_garbage_collector,
-        listening,
-        make_actors,
-        policy_of,
-        serve_http,
-        worker_options,
-    )
-    from botswain.failing import Failures
-    from botswain.figures import WorkerFigures
     from botswain.installation import open_installation, open_store
-    from botswain.packages.checking import check_beside
-    from botswain.packages.publishing import Shelf, Workshop
-    from botswain.packages.watching import keep_published
+    from botswain.serving import listening
     from bus.stopping import stop_signals
-    from bus.worker import run_worker
 
-    settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
+    if settings.watch:  # somebody writes bots here; without it, what is wrong with one is not for its visitors
+        settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
     with listening(settings.host, settings.port) as (listener, address):
+        loading = asyncio.create_task(asyncio.to_thread(_load_the_rest))
         async with (
             stop_signals() as stopping,
             open_store(settings, note=address) as store,
             open_installation(settings, store) as installation,
         ):
-            shelf = Shelf(installation.database, installation.clock)
-            workshop = Workshop(
-                settings.bots, shelf, lambda folder: check_beside(folder, settings.basic.max_script_bytes), _told
-            )
-            await workshop.publish_changed()
-            registry = CollectorRegistry()
-            figures = WorkerFigures(registry)
-            failed = Failures().show if for_people(settings.log.format) else None
-            app = await _app(settings, installation, store, registry, stopping, workshop, {"worker": figures.check})
-
-            def ready() -> None:
-                broken = [name for name, draft in workshop.drafts.items() if not draft.publishable]
-                show(_greeting(address, settings, sorted(workshop.drafts), broken))
-                calm_garbage_collector()
-
-            async with AsyncExitStack() as stack:
-                if settings.watch:
-                    await stack.enter_async_context(background(keep_published(workshop)))
-                await _together(
-                    stopping.request,
-                    serve_http(app, listener, settings, stopping, ready),
-                    run_worker(
-                        installation.bus,
-                        make_actors(settings, failed=failed),
-                        stopping=stopping,
-                        clock=installation.clock,
-                        options=worker_options(settings),
-                        observer=figures,
-                        policy=policy_of(installation.bus),
-                    ),
-                )
+            await loading
+            await _serve(settings, installation, store, stopping, listener, address)
     log.info("stopped")
+
+
+def _load_the_rest() -> None:
+    """
+    What ``_serve`` takes: it is imported while the database starts, since the one takes a processor and the other
+    mostly waits.
+    """
+    for name in (
+        "botswain.compose",
+        "botswain.figures",
+        "botswain.packages.publishing",
+        "botswain.packages.watching",
+        "edge.app",
+        "edge.corked",
+        "uvicorn.lifespan.on",
+        "uvicorn.protocols.http.httptools_impl",
+    ):
+        import_module(name)
+
+
+async def _serve(
+    settings: Settings,
+    installation: Installation,
+    store: Store,
+    stopping: Stop,
+    listener: socket.socket,
+    address: str,
+) -> None:
+    from prometheus_client import CollectorRegistry
+
+    from botswain.compose import make_actors, policy_of, worker_options
+    from botswain.failing import Failures
+    from botswain.figures import WorkerFigures
+    from botswain.packages.checking import check_beside
+    from botswain.packages.publishing import Shelf, Workshop
+    from botswain.packages.watching import keep_published
+    from botswain.serving import background, calm_garbage_collector, serve_http
+    from bus.worker import run_worker
+
+    shelf = Shelf(installation.database, installation.clock)
+    workshop = Workshop(
+        settings.bots, shelf, lambda folder: check_beside(folder, settings.basic.max_script_bytes), _told
+    )
+    await workshop.publish_changed()
+    registry = CollectorRegistry()
+    figures = WorkerFigures(registry)
+    failed = Failures().show if for_people(settings.log.format) else None
+    app = await _app(settings, installation, store, registry, stopping, workshop, {"worker": figures.check})
+
+    def ready() -> None:
+        show(_greeting(address, settings, sorted(workshop.drafts), workshop.unpublished()))
+        calm_garbage_collector()
+
+    async with AsyncExitStack() as stack:
+        if settings.watch:
+            await stack.enter_async_context(background(keep_published(workshop)))
+        await _together(
+            stopping.request,
+            serve_http(app, listener, settings, stopping, ready),
+            run_worker(
+                installation.bus,
+                make_actors(settings, failed=failed),
+                stopping=stopping,
+                clock=installation.clock,
+                options=worker_options(settings),
+                observer=figures,
+                policy=policy_of(installation.bus),
+            ),
+        )
 
 
 async def _edge(settings: Settings) -> None:
     from prometheus_client import CollectorRegistry
 
-    from botswain.compose import calm_garbage_collector, listening, serve_http
     from botswain.installation import open_installation, open_store
+    from botswain.serving import calm_garbage_collector, listening, serve_http
     from bus.stopping import stop_signals
 
     with listening(settings.host, settings.port) as (listener, address):
@@ -198,8 +225,9 @@ async def _edge(settings: Settings) -> None:
 
 
 async def _worker(settings: Settings, names: tuple[str, ...]) -> None:
-    from botswain.compose import calm_garbage_collector, listening, make_actors, policy_of, worker_options
+    from botswain.compose import make_actors, policy_of, worker_options
     from botswain.installation import open_installation, open_store
+    from botswain.serving import calm_garbage_collector, listening
     from bus.observe import SILENT
     from bus.stopping import stop_signals
     from bus.worker import run_worker
@@ -241,8 +269,8 @@ def _tell_health(
     from prometheus_client import CollectorRegistry
     from starlette.applications import Starlette
 
-    from botswain.compose import serve_http
     from botswain.figures import WorkerFigures
+    from botswain.serving import serve_http
     from bus.postgres.reads import Reads
     from edge.health import Health
 
@@ -281,6 +309,7 @@ async def _app(
         metrics=Metrics(registry),
         bots_hint=workshop.hint if workshop is not None else lambda: "",
         problems_of=workshop.problems_of if workshop is not None else lambda _bot: (),
+        unpublished=workshop.unpublished if workshop is not None else lambda: (),
         checks={"database": _database_check(store, reads), **installation.checks, **(checks or {})},
         stopping=stopping,
     )

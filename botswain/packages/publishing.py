@@ -122,13 +122,16 @@ class Workshop:
         draft = self.drafts.get(bot)
         return [] if draft is None else [fault.text for fault in draft.faults if not fault.warning]
 
+    def unpublished(self) -> list[str]:
+        """The bots whose newest edit has mistakes, in order."""
+        return sorted(draft.name for draft in self.drafts.values() if not draft.publishable)
+
     def hint(self) -> str:
         """What to tell somebody who sees no bots; '' when there are some."""
         if not self.folder.is_dir():
             return f"There is no folder {self.folder.absolute()}. Make it, or name another one with --bots DIR."
-        broken = [draft.name for draft in self.drafts.values() if not draft.publishable]
-        if broken:
-            return f"Not published, because of errors: {', '.join(sorted(broken))}. `botswain check` shows them."
+        if broken := self.unpublished():
+            return f"Not published, because of errors: {', '.join(broken)}. `botswain check` shows them."
         if not self.drafts:
             return f"The folder {self.folder.absolute()} is watched and has no package (a folder NAME.gbai) in it."
         return ""

@@ -28,6 +28,7 @@ _OURS: Final = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",  # it would read all versions of a row for the newest, dead ones as well
 }
 
 # Within a transaction: for a query that is not ours, as PostgreSQL does by itself; and back.

@@ -345,10 +345,24 @@ find("composer").addEventListener("submit", (event) => {
   input.focus({ preventScroll: true });
 });
 
-find("restart").addEventListener("click", () => {
+function startOver() {
   clear();
   conversation.restart();
   input.focus();
+}
+
+// Nobody can come back to a conversation that was left. Only one in which the person said nothing is left unasked.
+find("restart").addEventListener("click", () => {
+  if (first === 1 && !log.querySelector(".message.user")) {
+    startOver();
+    return;
+  }
+  find("leave").returnValue = "";
+  find("leave").showModal();
+});
+
+find("leave").addEventListener("close", () => {
+  if (find("leave").returnValue) startOver();
 });
 
 find("appearance").addEventListener("click", () => globalThis.toggleAppearance());
@@ -369,6 +383,9 @@ for (const [id, attribute, text] of [
 ]) {
   find(id).setAttribute(attribute, text);
 }
+find("leave-question").textContent = words.leave;
+find("stay").textContent = words.stay;
+find("start-over").textContent = words.startOver;
 newest.textContent = words.newest;
 earlier.textContent = words.earlier;
 fit();

@@ -14,14 +14,19 @@ function complaint(problem) {
   return [what, where];
 }
 
-export function watch(bot, headline) {
+/** *onLook* is told with every look whether a version of the bot is in force. */
+export function watch(bot, headline, onLook = () => {}) {
   const banner = document.getElementById("problems");
   let shown = "";
 
   const look = async () => {
     try {
       const response = await fetch(`/dev/problems/${encodeURIComponent(bot)}`);
-      if (response.ok) show((await response.json()).problems);
+      if (response.ok) {
+        const { problems, published } = await response.json();
+        show(problems);
+        onLook(published);
+      }
     } catch {
       // the server is restarting: the next look tells
     }

@@ -7,6 +7,9 @@ const english = {
   offline: "No connection",
   closed: "Disconnected",
   newConversation: "New conversation",
+  leave: "Start a new conversation? You cannot come back to this one.",
+  stay: "Stay here",
+  startOver: "Start over",
   appearance: "Light or dark",
   placeholder: "Write a message…",
   message: "Your message",
@@ -32,6 +35,7 @@ const english = {
   notFound: "This bot is not here any more.",
   refused: "The server ended this connection. Reload the page to go on.",
   problems: "The last change to this bot was not published:",
+  mistakes: "What is wrong:",
 };
 
 const portuguese = {
@@ -41,6 +45,9 @@ const portuguese = {
   offline: "Sem conexão",
   closed: "Desconectado",
   newConversation: "Nova conversa",
+  leave: "Começar uma nova conversa? Não será possível voltar a esta.",
+  stay: "Ficar aqui",
+  startOver: "Começar de novo",
   appearance: "Claro ou escuro",
   placeholder: "Escreva uma mensagem…",
   message: "Sua mensagem",
@@ -66,6 +73,7 @@ const portuguese = {
   notFound: "Este bot não está mais aqui.",
   refused: "O servidor encerrou a conexão. Recarregue a página para continuar.",
   problems: "A última alteração deste bot não foi publicada:",
+  mistakes: "O que está errado:",
 };
 
 export const language = (navigator.languages ?? [navigator.language])

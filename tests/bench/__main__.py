@@ -34,13 +34,14 @@ from tests.bench.starting import starts
 from tests.bench.turn import whole_turn
 
 BENCHMARKS = (
+    # first, since what the others remove would slow it down
+    Benchmark("starting", "time to the first reply, and memory when idle", starts),
     Benchmark("turn", "a whole durable turn, web socket to web socket", whole_turn),
     Benchmark("deciders", "turns of a decider, bus to bus", decider_turns),
     Benchmark("growth", "what a message costs as history, log, sessions and bots grow", growth),
     Benchmark("snapshot", "throughput while a reader's snapshot is open", held_snapshot),
     Benchmark("basic", "loops, recursion and texts in BASIC", basic_and_python),
     Benchmark("sockets", "idle web sockets", idle_sockets),
-    Benchmark("starting", "time to the first reply, and memory when idle", starts),
     Benchmark("kafka", "a whole durable turn with the log on Kafka", kafka_turn),
 )
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"

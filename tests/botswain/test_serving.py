@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from botswain.compose import listening, serve_http
+from botswain.serving import listening, serve_http
 from botswain.settings import Settings
 from bus.stopping import Stop
 from edge.settings import EdgeSettings
@@ -82,6 +82,34 @@ async def test_a_worker_with_a_port_tells_its_health_and_figures(postgres_url: s
         worker.kill()
 
 
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "not watched"])
+async def test_mistakes_are_for_authors_and_not_for_visitors(postgres_url: str, tmp_path: Path, watched: bool) -> None:
+    script = tmp_path / "bots" / "flowers.gbai" / "start.bas"
+    script.parent.mkdir(parents=True)
+    script.write_text('TALK "Hello\n', "utf-8")
+    port = free_port()
+    settings = {"BOTSWAIN_POSTGRES_URL": postgres_url, "BOTSWAIN_WATCH": str(watched)}
+    arguments = ["up", "--port", str(port), "--bots", str(tmp_path / "bots"), "--data", str(tmp_path / "data")]
+    up = BotswainProcess(*arguments, log=tmp_path / "log", port=port, settings=settings)
+    up.start()
+    try:
+        await up.until_health(200)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            page = await client.get("/chat/flowers")
+            assert (page.status_code, "It has mistakes." in page.text) == (404, watched)
+            assert ("/chat/flowers" in (await client.get("/")).text) is watched
+            told = await client.get("/dev/problems/flowers")
+            assert (told.status_code, "not closed" in told.text) == ((200, True) if watched else (404, False))
+            script.write_text('TALK "Hello"\n', "utf-8")
+            async with asyncio.timeout(20):
+                while watched and (await client.get("/chat/flowers")).status_code == 404:
+                    continue
+        up.signal(signal.SIGTERM)
+        assert await up.exit_code(20) == 0, up.tail()
+    finally:
+        up.kill()
+
+
 def test_a_worker_that_tells_its_health_does_not_load_the_web_chat() -> None:
-    program = "import sys, edge.health, botswain.compose; sys.exit('edge.web' in sys.modules)"
+    program = "import sys, edge.health, botswain.compose, botswain.serving; sys.exit('edge.web' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60).returncode == 0

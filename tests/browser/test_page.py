@@ -293,6 +293,7 @@ async def test_a_broken_edit_is_shown_and_the_running_version_goes_on(browser: B
         await pick(page, "Large")
         await hears(page, "How many of them?")
         await newcomer.get_by_role("button", name="New conversation").click()
+        await newcomer.get_by_role("button", name="Start over").click()
         await pick(newcomer, "Funghi")
         await hears(newcomer, "How big?")
     assert "was not published; the version in force, if there is one, stays." in here.process.tail(1_000)

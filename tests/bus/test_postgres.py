@@ -571,6 +571,32 @@ async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
         await bus.commit(Turns("actor", SESSION, [Advance(1, 3, 4)]))
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("states.load", "'actor', '{1}'"), ("positions.newest", "'actor', 1, '{1}'")]
+)
+async def test_the_newest_is_found_without_a_look_at_what_it_superseded(
+    world: PostgresWorld, name: str, values: str
+) -> None:
+    """While a reader holds a snapshot dead rows stay, and the statistics that plans are made by do not count them."""
+    bus = await world.open()
+    async with world.connection() as reader, world.connection() as connection:
+        await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM states")
+        await connection.execute("""
+            INSERT INTO states SELECT 'actor', k::text, n, 'x' FROM generate_series(1, 5) k, generate_series(1, 5000) n;
+            INSERT INTO positions SELECT 'actor', 1, k, n, n + 1, gen_random_uuid()
+            FROM generate_series(1, 5) k, generate_series(1, 5000) n;
+            DELETE FROM states WHERE version < 5000;
+            DELETE FROM positions WHERE "begin" < 5000;
+        """)
+        await connection.execute("VACUUM ANALYZE states, positions")
+        async with bus.database.connection() as ours:
+            await ours.execute(f"PREPARE probe AS {sql(name)}")
+            plan = "\n".join(row[0] for row in await ours.fetch(f"EXPLAIN EXECUTE probe ({values})"))
+        await reader.execute("ROLLBACK")
+    assert "Index Scan Backward" in plan
+    assert "Sort" not in plan
+
+
 async def test_rows_of_named_statements_come_with_the_turn(world: PostgresWorld) -> None:
     bus = await world.open()
     session, due = uuid4(), AT + timedelta(hours=1)

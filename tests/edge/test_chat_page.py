@@ -14,6 +14,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from edge.settings import EdgeSettings
 from schemas.conversation import MessageReceived
+from schemas.package import BotPackage
 from tests.support.web_edge import World, serve, world
 
 CHROMIUM = shutil.which("chromium")
@@ -22,6 +23,8 @@ EVIL = (
     "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'> "
     "[a](javascript:window.hacked=1) [b](data:text/html,x) **<b onclick=x>bold</b>** `<i>`"
 )
+# A server that is gone, and a page that says that there is nothing.
+EXPECTED = ("WebSocket connection", "status of 404")
 # Without limits, and with answers that say back exactly what was said.
 SETTINGS = EdgeSettings(messages_per_s=0, address_messages_per_s=0)
 
@@ -47,7 +50,7 @@ async def browsing(here: World, **options: Any) -> AsyncIterator[Page]:
         await expect(page.get_by_text("Hello!")).to_be_visible()
         yield page
         await browser.close()
-    assert [text for text in complaints if "WebSocket connection" not in text] == []
+    assert [text for text in complaints if not any(known in text for known in EXPECTED)] == []
 
 
 async def say(page: Page, text: str) -> None:
@@ -68,7 +71,10 @@ async def test_a_person_talks_by_keyboard_alone(postgres_url: str) -> None:
         await page.keyboard.type("there")
         await page.keyboard.press("Enter")
         await expect(texts(page)).to_have_text(["Hello!", "ahoy\nthere", re.compile("You said ahoy")])
-        await page.get_by_label("New conversation").focus()
+        await page.get_by_role("button", name="New conversation").focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Stay here")).to_be_focused()
+        await page.keyboard.press("Tab")
         await page.keyboard.press("Enter")
         await expect(texts(page)).to_have_text(["Hello!"])
         await page.keyboard.press("Shift+Tab")
@@ -76,6 +82,44 @@ async def test_a_person_talks_by_keyboard_alone(postgres_url: str) -> None:
         await page.keyboard.press("Enter")
         await expect(texts(page)).to_have_text(["Hello!", "yes", "You said yes"])
         await expect(page.get_by_role("button", name="Yes")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("locale", "asked", "stay", "leave"),
+    [
+        ("en-GB", "Start a new conversation? You cannot come back to this one.", "Stay here", "Start over"),
+        ("pt-BR", "Começar uma nova conversa? Não será possível voltar a esta.", "Ficar aqui", "Começar de novo"),
+    ],
+)
+async def test_a_conversation_is_not_left_by_one_tap(
+    postgres_url: str, locale: str, asked: str, stay: str, leave: str
+) -> None:
+    async with world(postgres_url, SETTINGS) as here, browsing(here, locale=locale) as page:
+        restart, dialog = page.locator("#restart"), page.get_by_role("dialog", name=asked)
+        await page.locator("#input").fill("ahoy")
+        await page.keyboard.press("Enter")
+        await expect(texts(page)).to_have_text(["Hello!", "ahoy", "You said ahoy"])
+        await restart.click()
+        await dialog.get_by_role("button", name=stay).click()
+        await expect(dialog).to_be_hidden()
+        await restart.click()
+        await page.keyboard.press("Escape")
+        await expect(dialog).to_be_hidden()
+        await expect(restart).to_be_focused()
+        await expect(texts(page)).to_have_text(["Hello!", "ahoy", "You said ahoy"])
+        await page.reload()
+        await expect(texts(page)).to_have_text(["Hello!", "ahoy", "You said ahoy"])
+        await restart.click()
+        await dialog.get_by_role("button", name=leave).click()
+        await expect(texts(page)).to_have_text(["Hello!"])
+        await expect(page.locator("#input")).to_be_focused()
+        # Where nothing was said there is nothing to lose.
+        session = "() => JSON.parse(localStorage.getItem('botswain:chat:shop')).session"
+        before = await page.evaluate(session)
+        await restart.click()
+        await expect(dialog).to_be_hidden()
+        await page.wait_for_function(f"before => ![null, before].includes(({session})())", arg=before)
+        await expect(texts(page)).to_have_text(["Hello!"])
 
 
 async def test_a_reload_shows_the_conversation_as_it_was(postgres_url: str) -> None:
@@ -224,3 +268,31 @@ async def test_who_reads_is_left_in_peace(postgres_url: str) -> None:
         await expect(page.get_by_text("number0", exact=True)).to_be_in_viewport()
         await page.get_by_role("button", name="New messages").click()
         await expect(page.get_by_text("You said from elsewhere")).to_be_in_viewport()
+
+
+async def test_a_bot_whose_first_version_has_mistakes_tells_them_and_begins_when_they_are_mended(
+    postgres_url: str,
+) -> None:
+    mistakes = ["start.bas:2:1: error: there is no statement HAER\n    HAER x\n    ^^^^", "theme.css: error: no"]
+
+    def problems_of(bot: str) -> list[str]:
+        return mistakes if bot == "late" else []
+
+    settings = EdgeSettings(development=True)
+    late: dict[str, Any] = {"problems_of": problems_of, "unpublished": lambda: ["late"] if mistakes else []}
+    async with world(postgres_url, settings, **late) as here, browsing(here, locale="pt-BR") as page:
+        address = f"http://127.0.0.1:{here.port}"
+        await page.goto(address)
+        await page.get_by_role("link", name="late").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("“late” ainda não foi publicado")
+        told = page.get_by_role("alert")
+        await expect(told).to_contain_text("O que está errado:")
+        await expect(told.locator("pre")).to_have_text("    HAER x\n    ^^^^")
+        await expect(told).to_contain_text("theme.css")
+        del mistakes[1]
+        await expect(told).not_to_contain_text("theme.css")
+        mistakes.clear()
+        await expect(told).to_be_hidden()  # right, and not yet in force
+        await here.publish(BotPackage(name="late"))
+        await expect(texts(page)).to_have_text(["Hello!"])
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Late")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from edge.settings import EdgeSettings
 from schemas.package import BotPackage
@@ -94,5 +95,36 @@ async def test_problems_of_an_edit_are_shown_in_development_only(postgres_url: s
         assert "data-development" not in (await here.http.get("/chat/shop")).text
     settings = EdgeSettings(development=True)
     async with world(postgres_url, settings, problems_of=lambda bot: [f"{bot}: line 3"]) as here:
-        assert (await here.http.get("/dev/problems/shop")).json() == {"problems": ["shop: line 3"]}
+        assert (await here.http.get("/dev/problems/shop")).json() == {"problems": ["shop: line 3"], "published": True}
         assert "data-development" in (await here.http.get("/chat/shop")).text
+
+
+async def test_a_bot_whose_first_version_has_mistakes_has_a_page_in_development_only(postgres_url: str) -> None:
+    faults: dict[str, Any] = {
+        "problems_of": lambda bot: [f"{bot}: line 3"] if bot in ("late", "shop") else [],
+        "unpublished": lambda: ["late", "shop"],
+    }
+    async with world(postgres_url, **faults) as here:
+        page = await here.http.get("/chat/late")
+        assert (page.status_code, "mistakes" in page.text, "data-bot" in page.text) == (404, False, False)
+        assert "/chat/late" not in (await here.http.get("/")).text
+    async with world(postgres_url, EdgeSettings(development=True), **faults) as here:
+        page = await here.http.get("/chat/LATE")
+        assert page.status_code == 404
+        assert "It has mistakes." in page.text
+        assert 'data-bot="late"' in page.text
+        (script,) = re.findall(r'<script type="module" src="([^"]+)"', page.text)
+        assert (await here.http.get(script)).status_code == 200
+        assert (await here.http.get("/dev/problems/late")).json() == {"problems": ["late: line 3"], "published": False}
+        assert "Há erros nele." in (await here.http.get("/chat/late", headers=PORTUGUESE)).text
+        assert "mistakes" not in (await here.http.get("/chat/nobody")).text
+        assert "data-development" in (await here.http.get("/chat/shop")).text
+        index = (await here.http.get("/")).text
+        assert re.findall(r'href="(/chat/[^"]+)"', index) == ["/chat/desk", "/chat/shop", "/chat/late"]
+        assert index.count("Not published yet: it has mistakes.") == 1
+        await here.publish(BotPackage(name="late"))
+        assert "It has mistakes." not in (await here.http.get("/chat/late")).text
+        assert "Not published yet" not in (await here.http.get("/")).text
+    async with world(postgres_url, EdgeSettings(development=True), bots=(), **faults) as here:
+        await here.app.directory.refresh()
+        assert "/chat/late" in (await here.http.get("/")).text

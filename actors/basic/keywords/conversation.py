@@ -90,8 +90,8 @@ def hear(host: Host, what: dict[str, Any]) -> Wait:
     if prompt:
         host.talk(prompt)
     timeout = host.limits.hear_timeout_s
-    if what.get("timeout") is not None:
-        timeout = to_number(what["timeout"])
+    if "timeout" in what:
+        timeout = 0 if what["timeout"] is None else to_number(what["timeout"])
         if not 0 < timeout < 10**9:
             raise BasicError("E_VALUE", "TIMEOUT needs a number of seconds greater than 0.")
     data = {key: value for key, value in what.items() if key in ("kind", "default", "open", "null_on_timeout")}
@@ -139,8 +139,9 @@ def overdue(host: Host, wait: dict[str, Any]) -> Any:
 
 def add_suggestion(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
     label = to_text(arguments[-1])
+    context = _context(arguments[0]) if len(arguments) > 1 else None
     if label:
-        host.suggest(label, label, context=to_text(arguments[0]) if len(arguments) > 1 else None)
+        host.suggest(label, label, context=context)
 
 
 def add_suggestion_text(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
@@ -155,11 +156,19 @@ def clear_suggestions(host: Host, arguments: tuple[Any, ...], clauses: Clauses) 
 
 def set_context(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
     text = to_text(arguments[-1])
-    host.act(ContextSet(name=to_text(arguments[0]) if len(arguments) > 1 else "", text=text), len(text))
+    host.act(ContextSet(name=_context(arguments[0]) if len(arguments) > 1 else "", text=text), len(text))
 
 
 def clear_context(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:
-    host.act(ContextCleared(name=to_text(arguments[0]) if arguments else None))
+    host.act(ContextCleared(name=_context(arguments[0]) if arguments else None))
+
+
+def _context(name: object) -> str:
+    """The name of a context. Raises: BasicError: E_VALUE, it is empty: the un-named one is meant by saying none."""
+    text = to_text(name)
+    if not text.strip():
+        raise BasicError("E_VALUE", "The name of the context is empty. Of a variable its value is the name.")
+    return text
 
 
 def system_prompt(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> None:

@@ -36,14 +36,14 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]+?)s?")
 
 
 def _name(value: object) -> str:
-    name = to_text(value).strip()
+    name = to_text(value).replace("\0", "").strip()
     if not name or len(name) > MAX_NAME:
         raise BasicError(
             "E_VALUE",
             f"The name of what is remembered has 1 to {MAX_NAME} characters. Of a variable its value is the name; "
             "write the name itself in quotes.",
         )
-    return name.replace("\0", "")
+    return name
 
 
 def _encoded(value: object, until: datetime | None = None) -> bytes:

@@ -9,19 +9,31 @@ from actors.basic import values
 from actors.basic.errors import BasicError
 from actors.basic.host import Clauses, Handler, Host
 from actors.basic.keywords.memory import HANDLERS as MEMORY
-from actors.basic.keywords.memory import bot_memory, person_memory, recalled
+from actors.basic.keywords.memory import bot_memory, recalled
 from actors.basic.values import to_text
 
 __all__ = ["HANDLERS", "not_there"]
 
 MAX_NAMES: Final = 500
-_PREFIX: Final = re.compile(r"(session|user|bot)\.(.+)", re.IGNORECASE | re.DOTALL)
+_PREFIX: Final = re.compile(r"(session|user|bot)\.(.*)", re.IGNORECASE | re.DOTALL)
 _ADDRESS: Final = re.compile(r"https?://|/api/", re.IGNORECASE)
 _FILE: Final = re.compile(r".+\.(?:txt|md|csv|xlsx?|docx?|pdf|json|xml|html?|png|jpe?g|gif|bas)", re.IGNORECASE)
 
 
-def _read(host: Host, name: str) -> Any:
+def _nameless() -> BasicError:
+    return BasicError("E_VALUE", "The name of the value is empty. Of a variable its value is the name.")
+
+
+def _folded(name: str) -> str:
+    """Raises: BasicError: E_VALUE, it is empty."""
     folded = name.strip().lower()
+    if not folded:
+        raise _nameless()
+    return folded
+
+
+def _read(host: Host, name: str) -> Any:
+    folded = _folded(name)
     if folded in host.session:
         return host.session[folded]
     trigger = host.run.trigger
@@ -44,9 +56,7 @@ def _read(host: Host, name: str) -> Any:
 
 
 def _write(host: Host, name: str, value: Any) -> None:
-    folded = name.strip().lower()
-    if not folded:
-        raise BasicError("E_VALUE", "A value of the session needs a name.")
+    folded = _folded(name)
     if folded not in host.session and len(host.session) >= MAX_NAMES:
         raise BasicError("E_LIMIT", f"A session holds {MAX_NAMES} values.")
     host.session[folded] = value
@@ -82,7 +92,7 @@ def get(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Any:
     """What the text means: a web address, a file, a store by its prefix, else remembered, session and bot memory."""
     name = to_text(arguments[0]).strip()
     if len(arguments) > 1:
-        configured = host.around.settings.get(to_text(arguments[1]).strip().lower())
+        configured = host.around.settings.get(_folded(to_text(arguments[1])))
         if configured is None:
             return None
         parsed = values.parse_json(configured)
@@ -92,7 +102,9 @@ def get(host: Host, arguments: tuple[Any, ...], clauses: Clauses) -> Any:
     found = _PREFIX.fullmatch(name)
     if found is not None:
         return _from_store(host, found[1].lower(), found[2])
-    return _anywhere(host, name) if name else None
+    if not name:
+        raise _nameless()
+    return _anywhere(host, name)
 
 
 def not_there(name: str) -> str:
@@ -106,7 +118,7 @@ def not_there(name: str) -> str:
 def _from_store(host: Host, store: str, key: str) -> Any:
     if store == "session":
         return _read(host, key)
-    return bot_memory(host, key) if store == "bot" else person_memory(host, key)
+    return MEMORY["get bot memory" if store == "bot" else "get user memory"](host, (key,), ())
 
 
 def _anywhere(host: Host, name: str) -> Any:

@@ -1,7 +1,8 @@
 """
 Tokens to a tree. Reads the whole language; what it knows of keywords it reads from their table.
 
-One class in layers: ``Cursor`` (tokens), ``Expressions``, ``Declarations``, ``Statements``.
+One class in layers: ``Cursor`` (tokens), ``Expressions``, ``Declarations``, ``Recovery`` (what was meant by a mistake),
+``Statements``.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from actors.basic import nodes
 from actors.basic.errors import nearest
 from actors.basic.lexer import BLOCK, EOF, NEWLINE, NUMBER, SIGN, STRING, WORD, Token
 from actors.basic.nodes import Span, Statement
-from actors.basic.parser.bodies import ASSIGNMENT, TEXTS
+from actors.basic.parser.bodies import ASSIGNMENT
 from actors.basic.parser.cursor import RESERVED
 from actors.basic.parser.events import Events
+from actors.basic.parser.recovery import TEXTS
 
 __all__ = ["Statements"]
 

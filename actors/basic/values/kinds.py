@@ -108,13 +108,22 @@ class ErrorValue:
 class _Ambience:
     """What operators need and a script does not hand them. One run is stepped at a time, so there is one of it."""
 
-    __slots__ = ("left", "measure", "work", "zone")
+    __slots__ = ("left", "measure", "spent", "work", "zone")
 
     def __init__(self) -> None:
         self.zone: tzinfo = UTC
         self.left: float = float("inf")
         self.work: float = float("inf")
-        self.measure: Callable[[], float] = lambda: float("inf")
+        self.measure: Callable[[], float] = _unmeasured
+        self.spent: Callable[[float], BudgetSpent] = _too_much
+
+
+def _unmeasured() -> float:
+    return float("inf")
+
+
+def _too_much(elements: float) -> BudgetSpent:
+    return BudgetSpent("E_LIMIT", "This takes too much work.")
 
 
 AMBIENCE: Final = _Ambience()
@@ -131,26 +140,29 @@ class ambience:  # noqa: N801 - used like a function; contextlib's way to make o
             next look or raises E_LIMIT. Without it nothing is measured.
         max_work: steps of the run, and what ``worked`` may count up to: both are taken out of one budget. Turns of
             loops alone bound nothing where one of them may sort a million elements.
+        spent: makes the error of a budget that ``worked`` has used up, given what it was asked to count at once.
     """
 
     __slots__ = ("_before", "_inside")
 
     def __init__(
-        self, zone: tzinfo, measure: Callable[[], float] | None = None, max_work: float = float("inf")
+        self,
+        zone: tzinfo,
+        measure: Callable[[], float] | None = None,
+        max_work: float = float("inf"),
+        spent: Callable[[float], BudgetSpent] = _too_much,
     ) -> None:
-        self._inside = (zone, 0.0 if measure else float("inf"), measure or _unmeasured, max_work)
+        self._inside = (zone, 0.0 if measure else float("inf"), measure or _unmeasured, max_work, spent)
 
     def __enter__(self) -> None:
-        self._before = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
-        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._inside
+        now = AMBIENCE
+        self._before = (now.zone, now.left, now.measure, now.work, now.spent)
+        now.zone, now.left, now.measure, now.work, now.spent = self._inside
 
     def __exit__(self, *_: object) -> None:
-        self._inside = (AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work)
-        AMBIENCE.zone, AMBIENCE.left, AMBIENCE.measure, AMBIENCE.work = self._before
-
-
-def _unmeasured() -> float:
-    return float("inf")
+        now = AMBIENCE
+        self._inside = (now.zone, now.left, now.measure, now.work, now.spent)
+        now.zone, now.left, now.measure, now.work, now.spent = self._before
 
 
 def grown(size: int, limit: int = MAX_TEXT) -> None:
@@ -179,7 +191,7 @@ def worked(elements: int) -> None:
     """Count an operation that looks at so many elements. Raises: BudgetSpent: the turn has done too much."""
     AMBIENCE.work -= elements
     if AMBIENCE.work < 0:
-        raise BudgetSpent("E_LIMIT", "The script works too long on large lists and texts without a pause.")
+        raise AMBIENCE.spent(elements)
 
 
 def read(text: str) -> None:

@@ -145,6 +145,16 @@ def test_parameters_are_converted_and_named_when_they_do_not_fit() -> None:
     assert "parameter n" in World(script).begin(n="x").failure.message
 
 
+def test_a_parameter_is_one_of_its_choices_also_in_a_script_that_is_called() -> None:
+    script = 'PARAM n AS INTEGER ENUM [1, -2] DEFAULT 1\nPARAM s AS STRING ENUM ["Red", one]\nRETURN [n, s]'
+    assert World(script).begin(n="-2", s="any").result == [-2, "any"]
+    assert World(script).begin().result == [1, None]
+    assert World(script).begin(n="2").failure.message == "The parameter n must be one of 1, -2."
+    world = World({"start": 'RETURN CALL "other", "-2"', "other": script}).begin()
+    assert world.result == [-2, None]
+    assert World({"start": 'CALL "other", "2"', "other": script}).begin().failure.code == "E_VALUE"
+
+
 def test_predefined_names_are_there_and_can_be_covered() -> None:
     script = 'RETURN [user.name, bot.name, message, session.id, limit + 1, GET "config", "param-limit"]'
     world = World(script, {"param-limit": "4"}).begin(message="hi")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from actors.basic import Limits
 from actors.basic.compiler import compile_tree
 from actors.basic.parser import parse
 from tests.support.scripts import World, play
@@ -74,6 +75,17 @@ CASES: dict[str, tuple[str, Any]] = {
     "missing arguments": ("FUNCTION f(a, b)\n RETURN b\nEND FUNCTION\n@\nRETURN f(1) IS NULL", True),
     "a parameter's default": (
         "SUB s(a)\n PARAM b AS STRING DEFAULT 'x'\n@\n r = r + a + b\nEND SUB\nCALL s(1)\nCALL s(2, 'y')\nRETURN r", "1x2y",
+    ),
+    "a parameter's type": (
+        "FUNCTION s(a)\nPARAM n AS INTEGER DEFAULT '7'\nPARAM day AS DATE\nPARAM c AS 'Red', 'Blue'\n"
+        "PARAM s AS NUMBER ENUM [-1, 1]\nPARAM l AS ARRAY\n@\nRETURN [a, n, day, c, s, l]\nEND FUNCTION\n"
+        "RETURN s('1', ' 41', '5/3/2026', 'RED', '-1', 'x, y') + s(NULL, NULL) + s(a)",
+        ["1", 41, "2026-03-05", "Red", -1, ["x", "y"], *[None] * 6, None, 7, *[None] * 4],
+    ),
+    "a parameter's type is not that of the value": (
+        "FUNCTION s(a)\nPARAM n AS INTEGER\nPARAM c AS INTEGER ENUM [1, 2]\n@\nRETURN 1\nEND FUNCTION\n"
+        "ON ERROR RESUME NEXT\nx = s(1, 'two')\nr = [x, ERROR_MESSAGE]\nx = s(1, 2, 3)\nRETURN r + [x, ERROR_MESSAGE]",
+        [None, "The parameter n must be a whole number.", None, "The parameter c must be one of 1, 2."],
     ),
     "a function without brackets": (
         "FUNCTION four()\n@\n RETURN 4\nEND FUNCTION\nFUNCTION two(four)\n RETURN four\nEND FUNCTION\n"
@@ -227,3 +239,12 @@ def test_the_code_grows_as_the_script_does(piece: str) -> None:
         return len(marshal.dumps(compile_tree(script, "").factory.__code__))
 
     assert size(400) < 2.5 * size(200)
+
+
+def test_what_a_type_takes_to_look_at_counts_as_steps() -> None:
+    script = "SUB s\nPARAM p AS {}\nEND SUB\nFOR i = 1 TO 500\nCALL s({})\nNEXT\nRETURN 1"
+    limits = Limits(max_steps=10_000)
+    assert World(script.format("INTEGER", 1), limits=limits).begin().result == 1
+    assert World(script.format("EMAIL", "'a@b.example'"), limits=limits).begin().failure.code == "E_LIMIT"
+    large = World("t = REPEAT('a', 1000000)\n" + script.format("STRING", "t"), limits=limits).begin()
+    assert large.failure.code == "E_LIMIT"

@@ -99,14 +99,41 @@ def test_a_run_that_was_cancelled_goes_on_with_nothing() -> None:
     assert world.written().said == ["one"]
 
 
+def stopped(script: str, rounds: int = 150) -> Failed:
+    """How it ended, after it has been given the history every time that it asked."""
+    world = World(script, stored=False, limits=Limits(max_steps=100_000)).begin()
+    for _ in range(rounds):
+        if isinstance(world.outcome, AwaitsWorld | AwaitsAnswer):
+            world.written() if world.outcome == AwaitsWorld(what="history") else world.fire()
+    return world.failure
+
+
 def test_a_loop_that_does_nothing_but_ask_is_stopped() -> None:
-    world = World('TALK "one"\nWHILE TRUE\nx = history\nWEND', stored=False, limits=Limits(max_steps=100_000)).begin()
-    for _ in range(150):
-        if not isinstance(world.outcome, AwaitsWorld | AwaitsAnswer):
-            break
+    failure = stopped('TALK "one"\nWHILE TRUE\nx = history\nWEND')
+    assert (failure.code, failure.script) == ("E_LIMIT", "start")
+    assert failure.line in (2, 3)
+    assert failure.message == (
+        "The script made 100,000 steps without a pause. It read `history` 49 times, at 2,000 each: "
+        "keep it in a variable."
+    )
+
+
+def test_what_used_the_budget_up_is_named_and_not_the_history_that_was_read_on_the_way() -> None:
+    endless = "WHILE TRUE\nWEND"
+    assert stopped(f"x = history\n{endless}").message == "The script made 100,000 steps without a pause."
+    assert stopped(f"x = history\nWAIT 0\n{endless}").message.startswith(
+        "The script made 100,000 steps with too short pauses. A WAIT takes 1,000 of them"
+    )
+    assert "It read `history`" in stopped("WAIT 0\nWHILE TRUE\nx = history\nWEND").message
+
+
+def test_an_answer_of_the_person_gives_all_of_the_budget_back() -> None:
+    world = World("x = history\nHEAR y\nWHILE TRUE\nx = history\nWEND", limits=Limits(max_steps=100_000)).begin()
+    world.written().answer("on")
+    for _ in range(49):
+        assert world.outcome == AwaitsWorld(what="history")
         world.written()
-    assert (world.failure.code, world.failure.script) == ("E_LIMIT", "start")
-    assert world.failure.line in (2, 3)
+    assert "It read `history` 49 times" in world.failure.message
 
 
 @pytest.mark.parametrize(

@@ -317,9 +317,33 @@ def test_exists_knows_predefined_and_configured_names_and_fields() -> None:
     assert world.result == [True, True, False, False, True, True]
 
 
-@pytest.mark.parametrize("name", ['""', "NULL", '" "'])
-def test_a_value_of_the_session_needs_a_name(name: str) -> None:
-    assert World(f"SET SESSION {name}, 1").begin().failure.code == "E_VALUE"
+NAMED = [
+    "SET CONTEXT {} AS 1", "CLEAR CONTEXT {}", "ADD SUGGESTION {} AS 1", "SET SESSION {}, 1", "x = GET SESSION {}",
+    "SET {}, 1", "x = GET {}", 'x = GET "config", {}', 'SET "session." + {}, 1', 'x = GET "session." + {}',
+    'SET "user." + {}, 1', 'x = GET "user." + {}', 'SET "bot." + {}, 1', 'x = GET "bot." + {}', "SET BOT MEMORY {}, 1",
+    "x = GET BOT MEMORY {}", "SET USER MEMORY {}, 1", "x = GET USER MEMORY {}", "SET USER FACT {}, 1",
+    "REMEMBER {}, 1", "x = RECALL {}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", NAMED)
+@pytest.mark.parametrize("name", ['""', "NULL", '" "', "a?.b", "a[0]"])
+def test_what_has_a_name_needs_one(statement: str, name: str) -> None:
+    world = World("a = []\n" + statement.format(name)).begin()
+    assert (world.failure.code, world.failure.line, world.acts, world.memory) == ("E_VALUE", 2, [], {})
+    assert "name" in world.failure.message
+
+
+def test_what_is_set_by_a_prefix_is_found_by_it_whatever_blanks_there_are() -> None:
+    script = 'SET " bot. k ", 1\nSET "user. k", 2\nRETURN [GET "bot. k ", GET "user. k", GET BOT MEMORY "k"]'
+    assert World(script).begin().result == [1, 2, 1]
+
+
+def test_exists_asks_also_for_what_takes_a_wait_to_read() -> None:
+    script = (
+        "x.a = 1\nRETURN [EXISTS(history), EXISTS(history.length), EXISTS(x[HEAR]), EXISTS(GET BOT MEMORY nothing)]"
+    )
+    assert play(script, "a").result == [True, True, True, False]
 
 
 def test_a_suggestion_without_a_label_or_a_value_is_none() -> None:

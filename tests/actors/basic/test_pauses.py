@@ -31,8 +31,8 @@ def lasting(script: str, *, most: int = ENOUGH) -> tuple[World, int]:
 
 @pytest.mark.parametrize(
     "waiting",
-    ["WAIT 0", "WAIT 0.02", "HEAR x TIMEOUT 0.001 DEFAULT 1", "CALL pause"],
-    ids=["no time", "little time", "nobody heard", "in a procedure"],
+    ["WAIT 0", "WAIT 0.02", "CALL pause"],
+    ids=["no time", "little time", "in a procedure"],
 )
 def test_a_loop_that_waits_for_almost_no_time_is_stopped(waiting: str) -> None:
     world, waits = lasting(f"n = 0\nWHILE TRUE\nn = n + 1\n{waiting}\nWEND\nSUB pause\nWAIT 0\nEND SUB")
@@ -44,6 +44,26 @@ def test_a_loop_that_waits_for_almost_no_time_is_stopped(waiting: str) -> None:
         "A WAIT takes 100 of them and gives back 2,000 a second: let it WAIT longer, or HEAR."
     )
     assert 50 < waits < 150
+
+
+def test_a_loop_that_hardly_waits_for_an_answer_is_told_so() -> None:
+    world, waits = lasting("WHILE TRUE\nHEAR x TIMEOUT 0.001 DEFAULT 1\nWEND")
+    assert world.failure.message == (
+        "The script made 10,000 steps with too short pauses. A HEAR that nobody answers takes 100 of them "
+        "and gives back 2,000 a second: let its TIMEOUT be longer."
+    )
+    assert 50 < waits < 150
+
+
+@pytest.mark.parametrize("wait", ["", "WAIT 0\n"])
+def test_work_on_large_values_is_told_of_only_where_it_is_much(wait: str) -> None:
+    work = 't = REPEAT("a", 1000000)\n' + wait + 'FOR i = 1 TO {}\nx = INSTR(t, "b")\nNEXT'
+    world, _ = lasting(work.format(9_000))
+    told = "with too short pauses. A WAIT takes 100" if wait else "without a pause. Work on large lists and texts"
+    assert world.failure.message.startswith(f"The script made 10,000 steps {told}")
+    world, _ = lasting(wait + "FOR i = 1 TO 9000\nx = [3, 1, 2]\ny = SORT(x)\nNEXT")
+    assert world.failure.message.startswith("The script made 10,000 steps with" + ("out a pause." * (not wait)))
+    assert "large" not in world.failure.message
 
 
 @pytest.mark.parametrize("seconds", ["1", "0.1", "3600"])
@@ -125,3 +145,11 @@ def test_a_run_that_was_stored_before_pauses_were_counted_goes_on_with_all_of_it
     digest = program_hash(source).encode()
     world.state = msgspec.json.decode(stored % (world.version.encode(), digest), type=BasicState)
     assert world.fire().result == 9501
+
+
+@pytest.mark.parametrize("seconds", ["NULL", '""', '" "', "nothing", "a?.b"])
+@pytest.mark.parametrize("waiting", ["WAIT {}", "DELAY {}", "HEAR x TIMEOUT {}", "WAIT FOR RESPONSE AS x TIMEOUT {}"])
+def test_a_wait_needs_a_time(waiting: str, seconds: str) -> None:
+    world = World(waiting.format(seconds)).begin()
+    assert world.failure.code == "E_VALUE"
+    assert "needs a number of seconds" in world.failure.message
