@@ -60,6 +60,7 @@ async def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs)
     finally:
         if child is not None and child.returncode is None:
             child.kill()
+            await child.wait()
     if child.returncode:
         raise NotDone(f"exit code {child.returncode}")
     return cast("T", pickle.loads(result))  # noqa: S301  of the process that we started

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from actors.basic import BasicActor, Limits
@@ -77,6 +78,20 @@ async def test_while_a_script_of_the_greatest_size_is_compiled_nobody_else_waits
         longest = max(longest, time.perf_counter() - began)
     assert await compiling is not None
     assert longest < 0.5  # in a thread it would be a second or two
+
+
+async def test_who_does_not_wait_any_more_leaves_no_process_behind() -> None:
+    def children() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "actors.basic.apart" in " ".join(each.cmdline())]
+
+    compiling = asyncio.ensure_future(compile_apart("x = 1\n" * 20_000, "start"))
+    async with asyncio.timeout(20):
+        while not children():
+            await asyncio.sleep(0.01)
+    compiling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await compiling
+    assert not children()
 
 
 @virtual_time
