@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bus import codec
@@ -33,7 +32,6 @@ from bus.postgres.statements import STATEMENTS, batch_sql, parameters_of, sql
 from bus.postgres.store import Store
 from bus.postgres.subscription import PostgresSubscription
 from bus.protocol import Advance, DeadLetter, Outgoing, Query, Record, RecordedQuery, Row, StateWrite, Stored, Turns
-from bus.states import Kept, Parked
 from schemas.conversation import Message
 from schemas.envelope import Origin
 from schemas.package import BotPackage
@@ -264,48 +262,6 @@ async def test_a_session_that_does_not_answer_is_waited_for_once(world: Postgres
             assert await store.load("actor", ["a"]) == {}
         with no_longer_than(1.8 * wait_s), pytest.raises(BusUnavailable):
             await ask_one_that_hangs(store)
-
-
-async def test_a_commit_or_an_append_that_owes_its_answer_is_told(
-    world: PostgresWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bus.postgres.database.LATE_S", 0.3)
-    bus = await world.open()
-
-    async def until(late: bool) -> str:
-        async with asyncio.timeout(20):
-            while bool(told := await bus.check()) is not late:
-                await asyncio.sleep(0.02)
-        return told
-
-    await bus.publish(to(SESSION, said(key_of(1))))
-    assert await bus.check() == ""
-    for table, statement, work in (
-        ("states", "turns_apply", bus.commit(Turns("actor", SESSION, [Advance(1, 0, 1)], [StateWrite("k", 1, b"x")]))),
-        ("states", sql("states.load"), bus.load("actor", ["k"])),
-        ("log", "log_append", bus.publish(to(SESSION, said(key_of(1))))),
-    ):
-        async with world.connection() as connection, asyncio.TaskGroup() as tasks:
-            with ExitStack() as stack:
-                async with connection.transaction():
-                    await connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-                    waiting = tasks.create_task(_of(work))
-                    assert "has owed an answer for" in await until(late=True)
-                    # And hung in the middle of it, long after the lock is gone.
-                    pid = await connection.fetchval(WHO_WAITS_IN, statement)
-                    stack.enter_context(hung(pid))
-                assert not waiting.done()
-                assert await bus.check()
-        await until(late=False)
-
-
-WHO_WAITS_IN = """
-SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND strpos(query, $1) > 0
-"""
-
-
-async def _of(work: Awaitable[object]) -> None:
-    await work
 
 
 async def ask_one_that_hangs(store: Store) -> None:
@@ -673,52 +629,6 @@ async def test_what_turns_asked_is_kept_as_long_as_the_log(world: PostgresWorld)
     async with world.connection() as connection:
         rows = await connection.fetch('SELECT "offset", index FROM turn_queries ORDER BY index')
     assert [tuple(row) for row in rows] == [(kept, 0), (kept, 1)]
-
-
-class Note(Struct):
-    text: str = "x"
-
-
-async def test_what_was_forgotten_is_kept_as_long_as_the_log(world: PostgresWorld) -> None:
-    bus = await world.open()
-    position = 0
-
-    async def store(**states: Struct | None) -> None:
-        """Write the states as one batch does; whoever has them in memory keeps them there."""
-        nonlocal position
-        writes = []
-        for key, state in states.items():
-            kept[key].seen["session/1"] = (position, 0)
-            kept[key].state = state
-            kept[key].keep()
-            writes.append(StateWrite(key, kept[key].version + 1, kept[key].value))
-        await bus.commit(Turns("actor", SESSION, [Advance(1, position, position + 1)], writes))
-        position += 1
-        for key in states:
-            kept[key].committed()
-
-    async def left() -> dict[str, int]:
-        async with world.connection() as connection:
-            rows = await connection.fetch("SELECT key, max(version) AS newest FROM states GROUP BY key")
-        return {row["key"]: row["newest"] for row in rows}
-
-    keys = ("ended", "again", "parked", "open", *(f"many {n}" for n in range(1_500)))  # more than are deleted at once
-    kept = {key: Kept(1) for key in keys}
-    kept["parked"].parked = Parked(behind=uuid4())
-    tricky = Note('"parked":null,"state":null}')
-    await store(**dict.fromkeys(keys, tricky))
-    await store(**dict.fromkeys([key for key in keys if key != "open"]))
-    await store(again=tricky)
-    await bus.log.retain(KEEP)
-    assert await left() == {**dict.fromkeys(keys, 2), "again": 3, "open": 1}  # not yet
-    await world.outlive()
-    await bus.log.retain(KEEP)
-    assert await left() == {"again": 3, "parked": 2, "open": 1}
-    assert await bus.load("actor", ["ended"]) == {}  # nothing older came to light
-    await store(ended=tricky)  # its owner had it in memory all the time
-    kept["many 1"] = Kept(1)  # and this one has another owner since
-    await store(**{"many 1": tricky})
-    assert await left() == {"again": 3, "parked": 2, "open": 1, "ended": 3, "many 1": 1}
 
 
 async def test_where_the_log_is_elsewhere_events_stay_in_the_outbox(world: PostgresWorld) -> None:
