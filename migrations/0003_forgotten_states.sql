@@ -3,21 +3,16 @@
 ALTER TABLE states ADD COLUMN forgotten_on int;
 
 -- What the bus stores of a key without a state ends so, and nothing else does: a state is an object, in braces of its own.
-CREATE FUNCTION state_is_empty(p_value bytea) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT substring(p_value FROM octet_length(p_value) - 26) = '"parked":null,"state":null}'::bytea
-$$;
-
-CREATE FUNCTION epoch_day() RETURNS int LANGUAGE sql VOLATILE AS $$
-    SELECT floor(extract(epoch FROM clock_timestamp()) / 86400)::int
-$$;
-
-UPDATE states SET forgotten_on = epoch_day() WHERE state_is_empty(value);
+UPDATE states SET forgotten_on = floor(extract(epoch FROM clock_timestamp()) / 86400)::int
+WHERE substring(value FROM octet_length(value) - 26) = '"parked":null,"state":null}'::bytea;
 CREATE INDEX states_forgotten ON states (forgotten_on) WHERE forgotten_on IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION turns_apply(
     p_actor text, p_topic smallint, p_batch uuid, p_partitions int[], p_begins bigint[], p_ends bigint[],
     p_keys text[], p_versions bigint[], p_values bytea[]
 ) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    today int := floor(extract(epoch FROM clock_timestamp()) / 86400)::int;
 BEGIN
     FOR i IN 1 .. cardinality(p_partitions) LOOP
         IF NOT position_move(p_actor, p_topic, p_partitions[i], p_begins[i], p_ends[i], p_batch, false) THEN
@@ -25,7 +20,9 @@ BEGIN
         END IF;
     END LOOP;
     INSERT INTO states (actor, key, version, value, forgotten_on)
-    SELECT p_actor, s.key, s.version, s.value, CASE WHEN state_is_empty(s.value) THEN epoch_day() END
+    SELECT p_actor, s.key, s.version, s.value,
+           CASE WHEN substring(s.value FROM octet_length(s.value) - 26) = '"parked":null,"state":null}'::bytea
+                THEN today END
     FROM unnest(p_keys, p_versions, p_values) AS s (key, version, value)
     WHERE s.value IS NOT NULL;
     IF array_position(p_values, NULL) IS NOT NULL THEN
