@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any, Literal
 
 from actors.basic import BasicActor
+from actors.basic.apart import compile_apart
 from actors.basic.limits import Limits
 from actors.schedule import ScheduleActor
 from actors.session import SessionActor
@@ -36,7 +37,8 @@ def make_actors(
 
     Raises: Problem: a name that nobody has.
     """
-    actors: list[Decider[Any]] = [SessionActor(), BasicActor(limits_of(settings), failed=failed), ScheduleActor()]
+    basic = BasicActor(limits_of(settings), apart=compile_apart, failed=failed)
+    actors: list[Decider[Any]] = [SessionActor(), basic, ScheduleActor()]
     known = [actor.name for actor in actors]
     if unknown := [name for name in names if name not in known]:
         raise Problem(f"There is no actor {', '.join(unknown)}.", f"There are: {', '.join(known)}.")

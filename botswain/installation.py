@@ -71,7 +71,7 @@ async def open_installation(settings: Settings, store: Store) -> AsyncIterator[I
                 yield Installation(bus, database, clock, {"kafka": bus.check})
         else:
             async with open_postgres_bus(store.url, clock=clock) as bus:
-                yield Installation(bus, database, clock)
+                yield Installation(bus, database, clock, {"commits": bus.check})
 
 
 def kafka_options(settings: Settings) -> KafkaOptions:

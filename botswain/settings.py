@@ -50,7 +50,7 @@ class BasicSettings(_Group):
 
     max_steps: int = Field(default=1_000_000, gt=0, description="steps from one wait to the next: loops, calls, work")
     max_depth: int = Field(default=200, gt=0, description="procedures and scripts inside each other")
-    max_messages: int = Field(default=200, gt=0, description="messages that a run may send")
+    max_messages: int = Field(default=200, gt=0, description="messages that a run may send at once")
     max_output: int = Field(default=200_000, gt=0, description="characters of them all together")
     max_memory: int = Field(default=128 * 1024 * 1024, gt=0, description="bytes by which the process may grow")
     max_frame: int = Field(default=2 * 1024 * 1024, gt=0, description="bytes of a run as it is stored")

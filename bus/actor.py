@@ -157,7 +157,8 @@ class Decider(Protocol[S]):
     throws away what it has and loads what is stored. It may be a generator, which yields a ``Query`` or ``Resource``
     and is sent what was found (``rows = yield Query(...)``), and returns the state at the end.
 
-    What it raises sets its event aside as a dead letter; the state stays as it was before that event.
+    What it raises sets its event aside as a dead letter; the state stays as it was before that event. All but
+    ``bus.errors.NotReady``: then it is asked anew when that is made, and other conversations do not wait for it.
     """
 
     name: str

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from bus.actor import Resource, Turn
 from bus.desk import Desk, Desks
-from bus.errors import BusError
+from bus.errors import BusError, NotReady
 from bus.protocol import Delivery, Outgoing, Undecodable
 from bus.resources import ResourceCache
 from bus.states import Kept
@@ -83,19 +83,18 @@ class _Chain:
         self._keys = keys
 
     async def turn(self, desk: Desk, kept: Kept, turn: Turn) -> bool:
-        """One turn. False if it asks the database, which is for the runner of that actor to do."""
+        """One turn. False if it asks the database or has to wait, which is for the runner of that actor to do."""
         work = self._work
         known = kept in work.touched
         work.touched[kept] = (desk, turn.event.key)
         try:
             found: Any = desk.actor.decide(turn, kept.state)
             if isinstance(found, GeneratorType):
-                try:
-                    found = await self._supply(found)
-                except _AsksDatabase:
-                    if known:
-                        raise Unusual from None
-                    return False
+                found = await self._supply(found)
+        except (_AsksDatabase, NotReady):
+            if known:
+                raise Unusual from None
+            return False
         except (BusError, Unusual) as error:
             if isinstance(error, Unusual) or error.retriable:
                 raise
@@ -138,7 +137,7 @@ class _Chain:
                     event.mark_decided()
                     senders += [receiver] * (len(emitted) - before)
                     continue
-                # It has asked the database and is to be asked anew, on its state as it was.
+                # It is to be asked anew, on its state as it was.
                 del emitted[before:]
                 del self._work.touched[receiver]
                 desk.states.drop((key,))

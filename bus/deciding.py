@@ -22,7 +22,7 @@ import structlog
 from bus.careful import CarefulPass
 from bus.chaining import Unusual, decide_chained
 from bus.desk import Desk, Desks
-from bus.errors import BusError, BusUnavailable, PartitionLost, SchemaMismatch, StateConflict
+from bus.errors import BusError, BusUnavailable, NotReady, PartitionLost, SchemaMismatch, StateConflict
 from bus.protocol import Advance, Batch, Delivery, Subscription, Turns, Undecodable
 from bus.surroundings import Surroundings
 from bus.work import Work
@@ -171,15 +171,25 @@ class DeciderRunner:
                         await self._try_alone(subscription, delivery)
                     else:
                         ordinary.append(delivery)
-                await self._settle(subscription, ordinary)
+            await self._settle_when_ready(subscription, ordinary)
         elif all(self.desk.passes(delivery.event) for delivery in deliveries):
             # Nothing is left to do with them, and their positions can wait for company.
             if not self._passed:
                 self._passed_by = asyncio.get_running_loop().time() + _PASSED_FOR_S
             self._passed.update({d.partition: d.offset + 1 for d in deliveries if self._is_ours(d)})
         else:
-            async with self.desk.mine():
-                await self._settle(subscription, deliveries)
+            await self._settle_when_ready(subscription, deliveries)
+
+    async def _settle_when_ready(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+        """While something is made that takes long, others may have the desk: only what is here waits."""
+        while True:
+            try:
+                async with self.desk.mine():
+                    await self._settle(subscription, deliveries)
+            except NotReady as missing:
+                await missing.make()
+            else:
+                return
 
     def _is_suspect(self, delivery: Delivery) -> bool:
         """
@@ -209,8 +219,14 @@ class DeciderRunner:
         if tries >= self._around.options.max_attempts:
             why = f"its process died {tries} times while it was handled"
             await self._settle(subscription, [delivery], aside=why)
-        else:
-            await self._settle(subscription, [delivery], careful=True)
+            return
+        while True:
+            try:
+                await self._settle(subscription, [delivery], careful=True)
+            except NotReady as missing:
+                await missing.make()  # still the same try
+            else:
+                return
 
     async def _settle(
         self,
@@ -223,6 +239,8 @@ class DeciderRunner:
         """
         Decide and commit *deliveries*, as often as it takes; *careful*: each by itself; with *aside*, set the one there
         is aside for that.
+
+        Raises: NotReady: the rest of them must wait.
         """
         around = self._around
         backoff = around.backoff()
@@ -244,7 +262,7 @@ class DeciderRunner:
                 if around.stop.requested:
                     # Nothing after these may be decided before them.
                     await self._leave(subscription, {delivery.partition for delivery in deliveries})
-            except SchemaMismatch:
+            except (SchemaMismatch, NotReady):
                 raise
             except BusError as error:
                 # The bus refuses what was decided: too large, an undeclared topic, a value no column takes.

@@ -7,6 +7,7 @@ What can go wrong on the bus.
     ├── BusUnavailable      the database or broker cannot be reached now          (retriable)
     ├── PartitionLost       another owner has gone on with the partition          (retriable, by that owner)
     ├── StateConflict       another owner has written a state meanwhile           (retriable)
+    ├── NotReady            a decider needs something that takes long to make   (retriable, once it is made)
     ├── TooLarge            an event is over the size limit
     ├── NotEncodable        something in an event cannot be JSON
     ├── QueryFailed         a decider's query was refused by the database
@@ -16,12 +17,14 @@ What can go wrong on the bus.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 __all__ = [
     "BusError",
     "BusUnavailable",
     "NotEncodable",
+    "NotReady",
     "PartitionLost",
     "QueryFailed",
     "SchemaMismatch",
@@ -58,6 +61,21 @@ class StateConflict(BusError):
     """A state is not at the version that it was decided on; what was decided is void, and is decided anew."""
 
     retriable = True
+
+
+class NotReady(BusError):
+    """
+    Raised by a decider that needs something which takes long to make: the turn is decided anew once it is made.
+
+    Args:
+        make: makes it; must end in its time, raise nothing, and not have the decider ask for the same thing again.
+    """
+
+    retriable = True
+
+    def __init__(self, message: str, make: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(message)
+        self.make = make
 
 
 class TooLarge(BusError):

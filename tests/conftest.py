@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -16,6 +18,22 @@ pytest.register_assert_rewrite("tests.bus.conformance")
 # The machine may be busy, so no example has a deadline; what fails prints how to run it again.
 settings.register_profile("tests", deadline=None, print_blob=True)
 settings.load_profile("tests")
+
+
+def pytest_configure() -> None:
+    """Shells start what is in the background deaf to Ctrl-C: the browser's driver would end of it, and nothing else."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_keyboard_interrupt() -> None:
+    """What was started is ended before us, also when Ctrl-C is pressed twice; a third one leaves it behind."""
+
+    def once_more(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, once_more)
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,10 @@ from actors.basic.errors import BasicError
 from actors.basic.frames import Run, Trigger, dump, load
 from actors.basic.host import Host, Surroundings
 from actors.basic.keywords.handlers import HANDLERS
-from actors.basic.limits import Limits
+from actors.basic.limits import MESSAGES_A_SECOND, MESSAGES_AN_ANSWER, Limits
 from actors.basic.machine import Machine, Step
-from actors.basic.programs import Bot, Bots
-from actors.basic.state import BasicState, OpenRun
+from actors.basic.programs import Apart, Bot, Bots
+from actors.basic.state import BasicState, OpenRun, Talked
 from bus.actor import Ask, Resource, Turn
 from bus.errors import QueryFailed
 from bus.protocol import Rows
@@ -39,6 +39,7 @@ from schemas.dialog import (
     RunRequested,
     TranscriptWritten,
 )
+from schemas.envelope import Event
 from schemas.package import BotPackage
 from schemas.schedule import TimerCancelled, TimerFired, TimerRequested
 from schemas.topics import BASIC, SCHEDULE, SESSION
@@ -63,6 +64,7 @@ class BasicActor:
     Args:
         limits: of a turn of a run; a bot's configuration may lower them.
         max_program_bytes: about how much memory compiled bots may take.
+        apart: compiles long scripts while others go on; without it, everybody waits for them.
         failed: told of every run that fails, with the package it is of, for an author who watches; told again if the
             turn is repeated. Must be quick and must not raise.
     """
@@ -76,9 +78,10 @@ class BasicActor:
         limits: Limits | None = None,
         *,
         max_program_bytes: int = 128 * 1024 * 1024,
+        apart: Apart | None = None,
         failed: Callable[[BotPackage, Failed], None] | None = None,
     ) -> None:
-        self._bots = Bots(limits or Limits(), max_program_bytes)
+        self._bots = Bots(limits or Limits(), max_program_bytes, apart)
         self._failed = failed
 
     def decide(self, turn: Turn, state: BasicState | None) -> BasicState | Deciding | None:
@@ -209,6 +212,8 @@ class BasicActor:
             )
         if session is not None:  # else it remains as the last turn left it
             state.session = session
+        free = MESSAGES_AN_ANSWER if isinstance(turn.event, AnswerGiven | RunRequested) else 0
+        state.talked = Talked(messages=host.messages, at=turn.event.at) if host.messages > free else None
         if self._failed is not None and isinstance(outcome, Failed):
             self._failed(host.around.package, outcome)
         _tell(turn, run, acts, outcome)
@@ -236,8 +241,20 @@ class BasicActor:
     def _machine(self, turn: Turn, run: Run, state: BasicState, bot: Bot) -> Machine:
         event = turn.event
         session = values.load(state.session) if state.session else {}
-        around = Surroundings(event.id, event.at, bot.package, bot.settings, bot.zone, bot.limits, session)
+        around = Surroundings(
+            event.id, event.at, bot.package, bot.settings, bot.zone, bot.limits, session, _said(state, event)
+        )
         return Machine(run, Host(run, around, HANDLERS), bot.program)
+
+
+def _said(state: BasicState, event: Event) -> float:
+    """How many messages of the turns before still count."""
+    if state.talked is None:
+        return 0
+    free = max(0.0, (event.at - state.talked.at).total_seconds()) * MESSAGES_A_SECOND
+    if isinstance(event, AnswerGiven | RunRequested):
+        free += MESSAGES_AN_ANSWER
+    return max(0.0, state.talked.messages - free)
 
 
 def _asking(step: Step, host: Host) -> Generator[Ask, Any, Outcome]:
@@ -289,8 +306,9 @@ def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
 
 
 def _kept(state: BasicState) -> BasicState | None:
-    """A state in which nothing is left is none."""
-    return state if state.runs or state.session else None
+    """A state in which nothing is left is none; a few words that were said of late are not worth one."""
+    much = state.talked is not None and state.talked.messages > MESSAGES_A_SECOND
+    return state if state.runs or state.session or much else None
 
 
 def _no_bot(script: str) -> Failed:

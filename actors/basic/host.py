@@ -27,7 +27,7 @@ from actors.basic.emit import FILE_PREFIX
 from actors.basic.errors import CODES, BasicError, BudgetSpent, Spot
 from actors.basic.frames import Run
 from actors.basic.functions import FUNCTIONS
-from actors.basic.limits import Limits
+from actors.basic.limits import MESSAGES_A_SECOND, Limits
 from actors.basic.values import ErrorValue
 from schemas.conversation import Attachment, Suggestion
 from schemas.dialog import Act, Said, SuggestionAdded
@@ -132,6 +132,8 @@ class Surroundings:
     zone: tzinfo
     limits: Limits
     session: dict[str, Any] = field(default_factory=dict)
+    said: float = 0
+    """Messages of this conversation that still count against its limit."""
 
 
 class Host:
@@ -145,7 +147,8 @@ class Host:
         self.session = surroundings.session
         self.keywords = keywords
         self.acts: list[Act] = []
-        self._messages = 0
+        self.messages = surroundings.said
+        """That count against the limit: those of late, and those of this turn."""
         self._output = 0
         self._caught: ErrorValue | None = None
         self._names: dict[str, Any] = {}
@@ -292,13 +295,20 @@ class Host:
         """One message to the person. Raises: BudgetSpent: too many, or too long together."""
         if not text and not attachments:
             return
-        self._messages += 1
         self._output += len(text)
-        if self._messages > self.limits.max_messages:
-            raise BudgetSpent("E_LIMIT", f"More than {self.limits.max_messages} messages without a pause.")
+        if self.messages + 1 > self.limits.max_messages:
+            raise self._talkative()
+        self.messages += 1
         if self._output > self.limits.max_output:
             raise BudgetSpent("E_LIMIT", f"More than {self.limits.max_output:,} characters said without a pause.")
         self.acts.append(Said(text=text, attachments=attachments))
+
+    def _talkative(self) -> BudgetSpent:
+        most = self.limits.max_messages
+        if not self.around.said:
+            return BudgetSpent("E_LIMIT", f"More than {most} messages without a pause.")
+        message = f"More than {most} messages with too short pauses: {MESSAGES_A_SECOND} a second may go on for ever."
+        return BudgetSpent("E_LIMIT", message)
 
     def suggest(self, text: str, value: str, *, context: str | None = None, until_answered: bool = False) -> None:
         """Offer a quick reply. Raises: BudgetSpent: too many."""

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
-__all__ = ["Limits"]
+__all__ = ["MESSAGES_AN_ANSWER", "MESSAGES_A_SECOND", "Limits"]
+
+MESSAGES_A_SECOND: Final = 20
+"""May be said for ever: a message takes all that have a part in it far longer than its TALK."""
+
+MESSAGES_AN_ANSWER: Final = 5
+"""May be said to each thing that a person says, besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +23,7 @@ class Limits:
     Args:
         max_steps: turns of loops and calls of procedures. Short waits give back only some of them (``Host.pause``).
         max_depth: procedures and scripts inside each other.
-        max_messages: TALKs.
+        max_messages: TALKs; those of the turns before count less and less (``MESSAGES_A_SECOND``).
         max_output: characters of all TALKs together.
         max_memory: bytes by which the process may grow.
         max_frame: bytes of a run as it is stored.

@@ -7,8 +7,12 @@ program.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,14 +22,35 @@ from actors.basic.compiler import Program, compile_tree, program_hash
 from actors.basic.errors import BasicError, ScriptErrors
 from actors.basic.limits import Limits
 from actors.basic.parser import parse
+from bus.errors import NotReady
 from schemas.package import BotPackage
 
-__all__ = ["Bot", "Bots"]
+__all__ = ["Apart", "Bot", "Bots"]
 
 _WEIGHT: Final = 20
 """About how many bytes a compiled script and its text take for each character of the text."""
 _BASE_WEIGHT: Final = 4_000
 """About how many bytes a bot takes besides its scripts."""
+_LONG: Final = 8_000
+"""Scripts of so many characters take a tenth of a second to compile."""
+
+Apart = Callable[[str, str], Awaitable[Program | None]]
+"""Compiles a script (its text, its name) while others go on; None if it cannot."""
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """
+    What bots share that have scripts to compile.
+
+    Args:
+        apart: for long ones; without it they are compiled like all others, and everybody waits.
+        one: is compiled apart at a time.
+    """
+
+    apart: Apart | None
+    programs: WeakValueDictionary[tuple[str, str], Program] = field(default_factory=WeakValueDictionary)
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Bot:
@@ -37,23 +62,24 @@ class Bot:
         zone: of its clock: ``timezone`` of the configuration, UTC if that is none.
     """
 
-    def __init__(
-        self, package: BotPackage, limits: Limits, programs: WeakValueDictionary[tuple[str, str], Program]
-    ) -> None:
+    def __init__(self, package: BotPackage, limits: Limits, compiling: _Compiling) -> None:
         self.package = package
         self.settings = {name.strip().lower(): value for name, value in package.config.items()}
         self.zone = _zone(self.settings.get("timezone", ""))
         self.limits = limits.lowered(lambda name: self.settings.get(name, ""))
         self.weight = _BASE_WEIGHT + _WEIGHT * sum(map(len, package.scripts.values()))
-        self._shared = programs
+        self._compiling = compiling
         self._programs: dict[str, Program | None] = {}
+        self._tried_apart: set[str] = set()
         self._names = {script_name(name): name for name in package.scripts}
 
     def program(self, name: str) -> Program | None:
         """
         The script of that name as ``script_name`` gives it, None if there is none.
 
-        Raises: BasicError: E_NOSCRIPT, it does not compile; such a package is not published.
+        Raises:
+            BasicError: E_NOSCRIPT, it does not compile; such a package is not published.
+            NotReady: to compile it takes long.
         """
         try:
             return self._programs[name]
@@ -66,15 +92,28 @@ class Bot:
             return None
         source = self.package.scripts[self._names[name]]
         key = (name, program_hash(source))
-        program = self._shared.get(key)
+        program = self._compiling.programs.get(key)
         if program is None:
+            if self._compiling.apart is not None and len(source) > _LONG and name not in self._tried_apart:
+                raise NotReady(f"{name} is not compiled yet", partial(self._compile_apart, name, source))
             try:
-                program = self._shared[key] = compile_tree(parse(source, name), key[1])
+                program = self._compiling.programs[key] = compile_tree(parse(source, name), key[1])
             except ScriptErrors as errors:
                 first = errors.problems[0]
                 message = f"{name} does not compile: {first.message}"
                 raise BasicError("E_NOSCRIPT", message, first.at.line, name, first.at.column) from errors
         return program
+
+    async def _compile_apart(self, name: str, source: str) -> None:
+        key = (name, program_hash(source))
+        async with self._compiling.one:
+            if name in self._programs or key in self._compiling.programs:
+                return  # somebody else waited for the same
+            assert self._compiling.apart is not None
+            program = await self._compiling.apart(source, name)
+            self._tried_apart.add(name)
+            if program is not None:
+                self._programs[name] = self._compiling.programs[key] = program
 
 
 def _zone(name: str) -> tzinfo:
@@ -93,14 +132,15 @@ class Bots:
     Args:
         limits: of every bot, unless its configuration lowers them.
         max_bytes: about how much memory they may take together; at least one is always kept.
+        apart: compiles long scripts.
     """
 
-    def __init__(self, limits: Limits, max_bytes: int = 128 * 1024 * 1024) -> None:
+    def __init__(self, limits: Limits, max_bytes: int = 128 * 1024 * 1024, apart: Apart | None = None) -> None:
         self._limits = limits
         self._max_bytes = max_bytes
         self._bytes = 0
         self._bots: OrderedDict[str, Bot] = OrderedDict()
-        self._programs: WeakValueDictionary[tuple[str, str], Program] = WeakValueDictionary()
+        self._compiling = _Compiling(apart)
 
     def get(self, version: str) -> Bot | None:
         bot = self._bots.get(version)
@@ -109,7 +149,7 @@ class Bots:
         return bot
 
     def put(self, version: str, package: BotPackage) -> Bot:
-        bot = self._bots[version] = Bot(package, self._limits, self._programs)
+        bot = self._bots[version] = Bot(package, self._limits, self._compiling)
         self._bytes += bot.weight
         while self._bytes > self._max_bytes and len(self._bots) > 1:
             _, gone = self._bots.popitem(last=False)

@@ -7,8 +7,9 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.conversation import Person
+from schemas.envelope import Moment
 
-__all__ = ["BasicState", "OpenRun"]
+__all__ = ["BasicState", "OpenRun", "Talked"]
 
 
 class OpenRun(Struct, kw_only=True, omit_defaults=True):
@@ -30,6 +31,19 @@ class OpenRun(Struct, kw_only=True, omit_defaults=True):
     frames: dict[str, Any]
 
 
+class Talked(Struct, kw_only=True):
+    """
+    A conversation in which much was said.
+
+    Args:
+        messages: of late, those that count less and less as time goes by left out.
+        at: when that was so.
+    """
+
+    messages: float
+    at: Moment
+
+
 class BasicState(Struct, kw_only=True, omit_defaults=True):
     """
     The state of one key, mostly a session.
@@ -37,7 +51,9 @@ class BasicState(Struct, kw_only=True, omit_defaults=True):
     Args:
         runs: those that wait, by id.
         session: values of the session, as ``values.dump`` gives them.
+        talked: how much the runs have said of late, if it is much.
     """
 
     runs: dict[str, OpenRun] = {}
     session: dict[str, Any] = {}
+    talked: Talked | None = None

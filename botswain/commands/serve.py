@@ -94,6 +94,9 @@ def edge(**given: Any) -> None:
 def worker(actors: tuple[str, ...], port: int | None, **given: Any) -> None:
     """Start actors only: all of them, or those named (session, basic, schedule).
 
+    Every actor must run somewhere, or conversations wait for it. Workers that run all are the fastest: what one actor
+    asks of another is decided at once there, and goes through the log elsewhere.
+
     Several workers on one PostgreSQL share the work; one that ends is replaced by the others within seconds. With
     --port (BOTSWAIN_WORKER__PORT) it serves /health/live, /health/ready and /metrics there, and nothing else.
 
@@ -160,7 +163,7 @@ async def _serve(
     from botswain.compose import make_actors, policy_of, worker_options
     from botswain.failing import Failures
     from botswain.figures import WorkerFigures
-    from botswain.packages.checking import check_package
+    from botswain.packages.checking import check_beside
     from botswain.packages.publishing import Shelf, Workshop
     from botswain.packages.watching import keep_published
     from botswain.serving import background, calm_garbage_collector, serve_http
@@ -168,7 +171,7 @@ async def _serve(
 
     shelf = Shelf(installation.database, installation.clock)
     workshop = Workshop(
-        settings.bots, shelf, lambda folder: check_package(folder, settings.basic.max_script_bytes), _told
+        settings.bots, shelf, lambda folder: check_beside(folder, settings.basic.max_script_bytes), _told
     )
     await workshop.publish_changed()
     registry = CollectorRegistry()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,13 +73,13 @@ class Workshop:
     A folder of packages and what became of each: published if it is right, else its faults, for its author.
 
     Args:
-        read: reads and compiles the package in a folder.
+        read: reads and compiles the package in a folder; a long one takes seconds.
         report: told of every draft that was looked at, and whether it is a new version in force.
     """
 
     folder: Path
     shelf: Shelf
-    read: Callable[[Path], Draft]
+    read: Callable[[Path], Awaitable[Draft]]
     report: Callable[[Draft, bool], None]
     drafts: dict[str, Draft] = field(default_factory=dict)
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Workshop:
     async def publish(self, folder: Path) -> None:
         """Look at one package: put it in force if it is right; if not, the version in force stays."""
         stamp = stamp_of(folder)  # before it is read: what changes meanwhile is a change
-        draft = await asyncio.to_thread(self.read, folder)  # a long one takes seconds
+        draft = await self.read(folder)
         before = self.drafts.get(draft.name)
         self.drafts[draft.name] = draft
         fresh = False

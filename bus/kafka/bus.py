@@ -206,11 +206,13 @@ class KafkaBus:
         return await self.store.count_attempt(group, topic, partition, offset)
 
     async def check(self) -> str:
-        """What is wrong with Kafka, in a sentence; '' if nothing is. What heals goes on by itself."""
+        """What is wrong with Kafka or the database beside it, in a sentence; '' if nothing is. What heals goes on."""
         stalled = sorted({f"{each.group} of {each.topic}" for each in self._subscriptions if each.stalled})
         said = [self._writer.trouble] if self._writer.trouble else []
         if stalled:
             said.append(f"nothing comes to {', '.join(stalled)}")
+        if late := self.database.check():
+            said.append(late)
         return "; ".join(said)
 
 

@@ -116,6 +116,10 @@ class PostgresBus:
         """As ``Bus.count_attempt``."""
         return await self.store.count_attempt(group, topic, partition, offset)
 
+    async def check(self) -> str:
+        """What of this bus people wait for, in a sentence; '' if they do not. What heals goes on by itself."""
+        return self.database.check()
+
 
 @asynccontextmanager
 async def open_postgres_bus(

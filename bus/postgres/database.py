@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final, TypeAlias
@@ -17,6 +19,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 CONNECT_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 30.0  # a server that does not answer for so long is taken for unreachable
+LATE_S: Final = 3.0  # an answer that people wait for and that is not there after so long is worth a word
 
 # Statements are few, short and always of the same shape: their plans are made once. A plan that was made while a table
 # was empty must still be right when it has millions of rows, so all find their rows one by one in an index.
@@ -102,6 +105,25 @@ class Database:
         for _ in range(size):
             self._free.put_nowait(None)
         self._lasting = asyncio.Semaphore(size // 2)
+        self._urgent: dict[int, float] = {}  # since when each has been under way, the oldest first
+        self._number = 0
+
+    @contextmanager
+    def urgent(self) -> Iterator[None]:
+        """The body is a load, a commit or an append: people wait for it, all of it, until its outcome is known."""
+        self._number = number = self._number + 1
+        self._urgent[number] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._urgent[number]
+
+    def check(self) -> str:
+        """What people wait for, in a sentence; '' if they do not."""
+        late_s = time.monotonic() - next(iter(self._urgent.values()), math.inf)
+        if late_s < LATE_S:
+            return ""
+        return f"PostgreSQL has owed an answer for {late_s:.0f} s: a session of ours waits for a lock there, or hangs"
 
     @asynccontextmanager
     async def lasting_connection(self) -> AsyncIterator[Connection]:

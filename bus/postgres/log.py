@@ -273,7 +273,8 @@ class Log:
 
     async def _flush(self, batch: list[_Waiting]) -> None:
         try:
-            await self._append([item for waiting in batch for item in waiting.items])
+            with self._database.urgent():
+                await self._append([item for waiting in batch for item in waiting.items])
         except BusError as error:
             if len(batch) > 1 and not error.retriable:
                 # The database refuses somebody's event: the others shall not suffer for it.
@@ -387,8 +388,9 @@ class Log:
 
     async def retain(self, keep: timedelta) -> list[int]:
         """
-        Drop the days that are older than *keep*, read or not, and what turns asked the database about events of them. A
-        table that somebody reads at the moment stays for the next time: to wait for him would make everybody wait.
+        Drop the days that are older than *keep*, read or not; and with them what turns asked the database about events
+        of them, and the states that were forgotten then: no event is left whose repeat they could tell. A table that
+        somebody reads at the moment stays for the next time: to wait for him would make everybody wait.
 
         Returns: the days dropped, as days since 1970.
         """
@@ -411,5 +413,7 @@ class Log:
                     dropped.append(day)
                 # In portions, so that no statement takes long.
                 while await connection.execute(sql("turn_queries.sweep"), oldest << DAY_BITS) != "DELETE 0":
+                    pass
+                while await connection.execute(sql("states.forget"), oldest) != "DELETE 0":
                     pass
         return dropped

@@ -105,9 +105,10 @@ class Store:
 
     async def load(self, actor: str, keys: Collection[str]) -> dict[str, Stored]:
         """As ``Bus.load``."""
-        async with self._database.connection() as connection:
-            with mapped():
-                rows = await connection.fetch(_LOAD, actor, list(keys))
+        with self._database.urgent():
+            async with self._database.connection() as connection:
+                with mapped():
+                    rows = await connection.fetch(_LOAD, actor, list(keys))
         return {row[0]: Stored(row[1], row[2]) for row in rows}
 
     async def resource(self, digest: str) -> bytes | None:
@@ -160,12 +161,13 @@ class Store:
         Returns: what is in the outbox now, in order; nothing when the log is here.
         """
         pending = self._prepare(group)
-        try:
-            async with self._database.connection() as connection:
-                pending.pid = connection.get_server_pid()
-                return self._done(pending, await self._execute(connection, pending))
-        except BusUnavailable:
-            return await self._look_up(pending)
+        with self._database.urgent():
+            try:
+                async with self._database.connection() as connection:
+                    pending.pid = connection.get_server_pid()
+                    return self._done(pending, await self._execute(connection, pending))
+            except BusUnavailable:
+                return await self._look_up(pending)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[StoreTransaction]:
@@ -479,16 +481,17 @@ class StoreTransaction:
         store, connection = self._store, self._connection
         pending = store._prepare((turns,))
         pending.pid = connection.get_server_pid()
-        try:
-            if store._log is not None:
+        with store._database.urgent():
+            try:
+                if store._log is not None:
+                    with mapped():
+                        await store._log.ensure_days(connection)
+                result = await store._execute(connection, pending)
                 with mapped():
-                    await store._log.ensure_days(connection)
-            result = await store._execute(connection, pending)
-            with mapped():
-                await connection.execute("COMMIT")
-        except BusUnavailable:
-            connection.terminate()
-            return await store._look_up(pending)
+                    await connection.execute("COMMIT")
+            except BusUnavailable:
+                connection.terminate()
+                return await store._look_up(pending)
         return store._done(pending, result)
 
 

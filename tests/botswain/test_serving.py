@@ -71,6 +71,7 @@ async def test_a_worker_with_a_port_tells_its_health_and_figures(postgres_url: s
         text = await worker.until_health(200)
         assert '"worker":"ok"' in text
         assert '"database":"ok"' in text
+        assert '"commits":"ok"' in text
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             assert (await client.get("/health/live")).json() == {"status": "live"}
             assert "botswain_worker_handled_total" in (await client.get("/metrics")).text

@@ -64,6 +64,34 @@ async def test_a_killed_worker_is_replaced_and_clients_of_a_killed_edge_go_on_at
         await drop_database(postgres_server, url)
 
 
+async def test_workers_that_run_different_actors_hold_the_same_conversations(
+    postgres_server: str, launch: Launch
+) -> None:
+    """Nothing is decided with its cause then, or only where the partitions happen to be in one process."""
+    url = await create_database(postgres_server)
+    settings = {"BOTSWAIN_POSTGRES_URL": url}
+    try:
+        await output(launch, "migrate", **settings)
+        edge = launch("edge", **settings)
+        await edge.ready()
+        await published(launch, [edge], **settings)
+        workers = [launch("worker", actor, **settings) for actor in ("session", "basic", "schedule")]
+        clients = [WebClient(lambda: edge.port, bot) for bot in ("quiz", "service-desk")]
+        for client, talk in zip(clients, (QUIZ, DESK), strict=True):
+            await play(client, talk[:2])
+        workers.append(launch("worker", **settings))
+        for client, talk in zip(clients, (QUIZ, DESK), strict=True):
+            await play(client, talk[2:3])
+        workers[1].kill()
+        for client, talk in zip(clients, (QUIZ, DESK), strict=True):
+            await play(client, talk[3:])
+            assert client.entries == await transcript(edge.port, client.session)
+            assert not client.errors
+            await client.hang_up()
+    finally:
+        await drop_database(postgres_server, url)
+
+
 async def published(launch: Launch, edges: list[BotswainProcess], **settings: str) -> None:
     """Publish the example bots beside what runs: every edge has them at once."""
     assert "version" in await output(launch, "publish", ROOT / "bots", **settings)

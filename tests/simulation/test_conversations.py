@@ -15,7 +15,7 @@ from bus.actor import Decider
 from schemas.conversation import ConversationOpened, Person
 from schemas.package import BotPackage, digest_of
 from tests.simulation.faults import Faults
-from tests.simulation.world import World, check, simulate
+from tests.simulation.world import Actors, World, check, simulate
 
 SCRIPT = """
 TALK "What is your name?"
@@ -71,6 +71,27 @@ def test_a_dialog_is_the_same_in_all_worlds(first: int) -> None:
     for seed in range(first, first + 20):
         try:
             check(simulate(seed, actors, dialogs, Faults(), resources={VERSION: PACKAGE}, patience_s=600), expected())
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
+
+
+@pytest.mark.parametrize(
+    "crews",
+    [
+        [lambda: [SessionActor()], lambda: [BasicActor()], lambda: [ScheduleActor()]],
+        [lambda: [SessionActor(), ScheduleActor()], lambda: [BasicActor()], actors],
+    ],
+    ids=["each its own", "some have all"],
+)
+def test_processes_need_not_run_the_same_actors(crews: Sequence[Actors]) -> None:
+    """What would be decided at once goes through the log instead."""
+    for seed in range(25):
+        try:
+            outcome = simulate(
+                seed, actors, dialogs, Faults(), crews=crews, resources={VERSION: PACKAGE}, patience_s=3600
+            )
+            check(outcome, expected())
         except BaseException as error:
             error.add_note(f"seed {seed}")
             raise

@@ -139,6 +139,7 @@ def simulate(
     faults: Faults = NO_FAULTS,
     *,
     processes: int = 2,
+    crews: Sequence[Actors] = (),
     resources: Mapping[str, bytes] | None = None,
     disk: Callable[[], Disk] | None = None,
     patience_s: float = PATIENCE_S,
@@ -148,6 +149,7 @@ def simulate(
 
     Args:
         actors: makes the actors of a process that starts.
+        crews: of each process, where they are not all *actors*.
         disk: makes the disk, where *resources* are not enough.
         patience_s: how long the script may take, of virtual time.
 
@@ -156,8 +158,9 @@ def simulate(
         TimeoutError: the script has not ended in time, for example because an answer never came.
     """
     make_disk = disk or (lambda: Disk(resources=resources))
+    all_crews = crews or [actors] * processes
     with structlog.testing.capture_logs():
-        return virtual.run(seed, _play(seed, actors, script, faults, processes, make_disk, patience_s))
+        return virtual.run(seed, _play(seed, actors, script, faults, all_crews, make_disk, patience_s))
 
 
 async def _play(
@@ -165,7 +168,7 @@ async def _play(
     actors: Actors,
     script: Script,
     faults: Faults,
-    processes: int,
+    crews: Sequence[Actors],
     make_disk: Callable[[], Disk],
     patience_s: float,
 ) -> Outcome:
@@ -173,7 +176,7 @@ async def _play(
     # The edge lives on: what it does with its own crashes is its own test's business.
     edge = FaultyBus(disk, Random(f"{seed}/edge"), _of_an_edge(faults))
     world = World(disk, edge, LoopClock())
-    crew = [_Process(f"{seed}/{number}", disk, actors, faults, world.clock) for number in range(processes)]
+    crew = [_Process(f"{seed}/{number}", disk, own, faults, world.clock) for number, own in enumerate(crews)]
     async with asyncio.timeout(patience_s), asyncio.TaskGroup() as group:
         reading = asyncio.Event()
         reader = group.create_task(_read(world, reading))

@@ -14,6 +14,14 @@ DELETE FROM states AS s
 USING unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS old (actor, key, low, high)
 WHERE s.actor = old.actor AND s.key = old.key AND s.version >= old.low AND s.version < old.high
 
+-- name: states.forget
+-- Some of what was forgotten before the day $1, with what it had superseded: an older version must not come back.
+WITH old AS MATERIALIZED (
+    SELECT actor, key, version FROM states WHERE forgotten_on < $1::int ORDER BY forgotten_on LIMIT 1000
+)
+DELETE FROM states AS s USING old
+WHERE s.actor = old.actor AND s.key = old.key AND s.version <= old.version
+
 -- name: positions.newest
 SELECT w.partition, p."end" AS position, p.batch
 FROM unnest($3::int[]) AS w (partition)

@@ -56,7 +56,7 @@ def test_what_would_never_end_is_stopped_and_its_line_named(name: str) -> None:
     failure = world.failure
     assert failure.code == "E_LIMIT"
     assert failure.line == line, failure
-    assert world.state is None
+    assert world.state is None or not world.state.runs
     assert time.process_time() - began < 5
     assert len(world.acts) <= 40
 

@@ -17,7 +17,7 @@ async def test_a_broken_draft_leaves_the_version_before_it_in_force(postgres_url
     script.parent.mkdir()
     told: list[tuple[bool, bool]] = []
 
-    def read(folder: Path) -> Draft:
+    async def read(folder: Path) -> Draft:
         return check_package(folder, 100_000)
 
     async with open_database(postgres_url, "test", size=1) as database, open_reads(postgres_url) as reads:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
-from botswain.packages.checking import check_package
+from botswain.packages.checking import check_beside, check_package
 from botswain.packages.reading import Draft, draft_of, find_packages
 from schemas.package import BotPackage, digest_of
 from tests.support.permissions import held_to_permissions
@@ -240,3 +242,30 @@ def test_settings_that_nobody_reads_are_a_warning(tmp_path: Path, file: str) -> 
 def test_files_of_the_bot_may_be_called_as_its_settings_are(tmp_path: Path) -> None:
     files: dict[str, str | bytes] = {"a.gbdrive/config.csv": "a", "a.gbkb/config.csv": "b", ".git/config.csv": "c"}
     assert not draft(tmp_path, files | {"start.bas": "TALK 1", "a.gbot/config.csv": "title,Shop"}).faults
+
+
+@pytest.mark.parametrize("length", [10, 1_000])
+async def test_a_package_is_the_same_wherever_it_was_checked(tmp_path: Path, length: int) -> None:
+    folder = tmp_path / "long.gbai"
+    folder.mkdir()
+    (folder / "start.bas").write_text('TALK "How do you do?"\n' * length + "TALK (\nx = y\n")
+    here = check_package(folder, 100_000)
+    assert await check_beside(folder, 100_000) == here
+    assert not here.publishable
+
+
+async def test_while_a_long_package_is_checked_others_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "long.gbai"
+    folder.mkdir()
+    lines = [
+        f'x{n % 50} = {n} + LEN("abc{n}")\nIF x{n % 50} > 10 THEN TALK "it is " + x{n % 50}\n' for n in range(3_500)
+    ]
+    (folder / "start.bas").write_text("".join(lines))
+    longest = 0.0
+    checking = asyncio.ensure_future(check_beside(folder, 300_000))
+    while not checking.done():
+        began = time.perf_counter()
+        await asyncio.wait([checking], timeout=0.01)
+        longest = max(longest, time.perf_counter() - began)
+    assert (await checking).publishable
+    assert longest < 0.5  # in a thread it would be a second or two

@@ -29,7 +29,7 @@ class Place:
         self.workshop = Workshop(bots, shelf, self._read, lambda draft, fresh: None)
         self._reads = Reads(shelf.database)
 
-    def _read(self, folder: Path) -> Draft:
+    async def _read(self, folder: Path) -> Draft:
         self.looked.append(folder.name)
         return check_package(folder, 100_000)
 

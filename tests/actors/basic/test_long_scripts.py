@@ -1,0 +1,210 @@
+"""A long script takes seconds to compile: it is compiled apart, and only who needs it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from actors.basic import BasicActor, Limits
+from actors.basic.apart import compile_apart
+from actors.basic.compiler import Program, compile_tree, program_hash
+from actors.basic.parser import parse
+from actors.basic.programs import Bots
+from actors.schedule import ScheduleActor
+from actors.session import SessionActor
+from bus.actor import Decider
+from bus.errors import NotReady
+from schemas.conversation import ConversationOpened, Person
+from schemas.package import BotPackage, digest_of
+from tests.simulation.faults import NO_FAULTS, Faults
+from tests.simulation.virtual import virtual_time
+from tests.simulation.world import World, check, simulate
+
+TALK = 'TALK "What is your name?"\nHEAR name\nCALL greeting(name)\nSUB greeting(who)\nTALK "Hello " + who\nEND SUB\n'
+LONG = TALK + "REM " + "-" * 8_000 + "\n"
+COMPILES_S = 4.0
+
+
+def compiled(source: str, name: str) -> Program:
+    return compile_tree(parse(source, name), program_hash(source))
+
+
+class Slow:
+    """Compiles in virtual time."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, source: str, name: str) -> Program | None:
+        self.asked.append(name)
+        await asyncio.sleep(COMPILES_S)
+        return compiled(source, name)
+
+
+async def test_a_program_that_was_made_apart_is_the_same() -> None:
+    apart, here = await compile_apart(LONG, "start"), compiled(LONG, "start")
+    assert apart is not None
+    assert apart.factory.__code__ == here.factory.__code__
+    for field in set(Program.__slots__) - {"factory", "__weakref__"}:
+        assert getattr(apart, field) == getattr(here, field)
+
+
+async def test_the_process_does_not_take_for_ours_what_lies_in_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "actors").mkdir()
+    (tmp_path / "actors" / "__init__.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    assert await compile_apart(LONG, "start") is not None
+
+
+async def test_while_a_script_of_the_greatest_size_is_compiled_nobody_else_waits() -> None:
+    lines = "".join(
+        f'x{n % 50} = {n} + LEN("abc{n}")\nIF x{n % 50} > 10 THEN TALK "it is " + x{n % 50}\n' for n in range(4_000)
+    )
+    longest = 0.0
+    compiling = asyncio.ensure_future(compile_apart(lines[:249_000].rpartition("\n")[0], "start"))
+    while not compiling.done():
+        began = time.perf_counter()
+        await asyncio.wait([compiling], timeout=0.01)
+        longest = max(longest, time.perf_counter() - began)
+    assert await compiling is not None
+    assert longest < 0.5  # in a thread it would be a second or two
+
+
+async def test_who_does_not_wait_any_more_leaves_no_process_behind() -> None:
+    def children() -> list[psutil.Process]:
+        return [each for each in psutil.Process().children() if "actors.basic.apart" in " ".join(each.cmdline())]
+
+    compiling = asyncio.ensure_future(compile_apart("x = 1\n" * 20_000, "start"))
+    async with asyncio.timeout(20):
+        while not children():
+            await asyncio.sleep(0.01)
+    compiling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await compiling
+    assert not children()
+
+
+@virtual_time
+async def test_a_long_script_is_compiled_once_however_many_need_it() -> None:
+    slow = Slow()
+    bots = Bots(Limits(), apart=slow)
+    first, second = (bots.put(name, BotPackage(name=name, scripts={"start": LONG})) for name in ("one", "two"))
+    waits = []
+    for bot in (first, first, second):
+        with pytest.raises(NotReady) as missing:
+            bot.program("start")
+        waits.append(missing.value.make())
+    await asyncio.gather(*waits)
+    assert slow.asked == ["start"]
+    assert first.program("start") is second.program("start") is not None
+    assert asyncio.get_running_loop().time() == COMPILES_S
+
+
+@virtual_time
+async def test_who_is_cancelled_while_a_script_is_compiled_takes_nobody_with_it() -> None:
+    bot = Bots(Limits(), apart=Slow()).put("one", BotPackage(name="one", scripts={"start": LONG}))
+    makes = []
+    for _ in range(2):
+        with pytest.raises(NotReady) as missing:
+            bot.program("start")
+        makes.append(asyncio.ensure_future(missing.value.make()))
+    await asyncio.sleep(1)  # virtual time
+    makes[0].cancel()
+    await makes[1]
+    assert bot.program("start") is not None
+
+
+async def test_what_cannot_be_compiled_apart_is_compiled_here() -> None:
+    async def never(_source: str, _name: str) -> None:
+        return None
+
+    bot = Bots(Limits(), apart=never).put("one", BotPackage(name="one", scripts={"start": LONG}))
+    with pytest.raises(NotReady) as missing:
+        bot.program("start")
+    await missing.value.make()
+    assert bot.program("start") is not None
+
+
+def test_a_short_script_is_not_worth_a_process() -> None:
+    bot = Bots(Limits(), apart=Slow()).put("one", BotPackage(name="one", scripts={"start": TALK}))
+    assert bot.program("start") is not None
+
+
+async def test_a_process_that_cannot_be_started_is_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", os.devnull)
+    assert await compile_apart(LONG, "start") is None
+
+
+# --- conversations meanwhile ------------------------------------------------------------------------------------------
+
+PACKAGES = {
+    digest_of(data): data
+    for data in (BotPackage(name=n, scripts={"start": s}).to_bytes() for n, s in (("long", LONG), ("short", TALK)))
+}
+LONG_VERSION, SHORT_VERSION = PACKAGES
+
+
+async def _dialog(world: World, name: str, bot: str, version: str) -> timedelta:
+    """How long its bot took to say something."""
+    client = world.client(name, bot=bot, bot_version=version)
+    began: datetime = world.clock.now()
+    await client.publish(ConversationOpened, channel="web", person=Person(id=client.key), slot=0)
+    await client.hears(1)
+    took = world.clock.now() - began
+    await client.say(name)
+    await client.hears(2)
+    return took
+
+
+def expected(*names: str) -> dict[str, list[str]]:
+    return {name: ["What is your name?", f"Hello {name}"] for name in names}
+
+
+def test_who_talks_to_others_does_not_wait() -> None:
+    took: dict[str, timedelta] = {}
+
+    async def people(world: World) -> None:
+        async def one(name: str, bot: str, version: str) -> None:
+            took[name] = await _dialog(world, name, bot, version)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(one(f"long {number}", "long", LONG_VERSION))
+            await asyncio.sleep(COMPILES_S / 2)  # in the middle of it
+            for number in range(20):  # on all partitions
+                group.create_task(one(f"short {number}", "short", SHORT_VERSION))
+
+    def actors() -> Sequence[Decider[Any]]:
+        return [SessionActor(), BasicActor(apart=Slow()), ScheduleActor()]
+
+    check(simulate(1, actors, people, NO_FAULTS, resources=PACKAGES, processes=1), expected(*took))
+    assert len(took) == 23
+    slow = timedelta(seconds=COMPILES_S)
+    assert {name for name, time_ in took.items() if time_ >= slow} == {f"long {number}" for number in range(3)}
+    assert max(time_ for name, time_ in took.items() if name.startswith("short")) < timedelta(seconds=0.5)
+
+
+def test_the_worlds_that_fail_are_the_same_again_when_scripts_are_long() -> None:
+    async def people(world: World) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):
+                group.create_task(_dialog(world, f"long {number}", "long", LONG_VERSION))
+
+    def actors() -> Sequence[Decider[Any]]:
+        return [SessionActor(), BasicActor(apart=Slow()), ScheduleActor()]
+
+    names = [f"long {number}" for number in range(3)]
+    for seed in range(10):
+        once, again = (simulate(seed, actors, people, Faults(), resources=PACKAGES, patience_s=600) for _ in range(2))
+        check(once, expected(*names))
+        assert once.log == again.log
