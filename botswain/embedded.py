@@ -458,17 +458,40 @@ def _orphans(home: Home) -> list[psutil.Process]:
     import psutil  # only after a crash
 
     found = []
+    for process in _servers(home):
+        with suppress(psutil.Error):  # it has just ended
+            if _is_child(process) and not _lives_on(home, process.ppid()):
+                found.append(process)
+    return found
+
+
+def _servers(home: Home) -> Iterator[psutil.Process]:
+    """The processes of PostgreSQL that work in our data directory."""
+    import psutil  # only after a crash
+
     for process in psutil.process_iter():
         with suppress(psutil.Error):  # it has just ended, or is none of ours
             if (
                 process.name() == "postgres"
-                and " ".join(process.cmdline()).startswith("postgres: ")
                 and process.status() != psutil.STATUS_ZOMBIE
                 and _same(process.cwd(), home.data)
-                and not _lives_on(home, process.ppid())
             ):
-                found.append(process)
-    return found
+                yield process
+
+
+def _is_child(process: psutil.Process) -> bool:
+    return " ".join(process.cmdline()).startswith("postgres: ")
+
+
+def _begins(home: Home) -> bool:
+    """Whether a server works in our data directory that perhaps has just made its file and has written nothing yet."""
+    import psutil  # only after a crash
+
+    for process in _servers(home):
+        with suppress(psutil.Error):  # it has just ended
+            if not _is_child(process):
+                return True
+    return False
 
 
 # --- the server ------------------------------------------------------------------------------------------------------
@@ -530,7 +553,7 @@ class EmbeddedPostgres:
                     self.socket, self._pid, self._process, self.adopted = found.socket, found.pid, None, True
                     log.info("database_adopted", pid=found.pid)
                     return True
-                case False if not _lives_on(self.home, found.pid):
+                case False if not (_lives_on(self.home, found.pid) if found.pid else _begins(self.home)):
                     # Safe even if children of the dead server still work: its successor looks for their shared
                     # memory, whose key is made of the directory, and refuses to start as long as one is attached.
                     self.home.pid_file.unlink(missing_ok=True)
@@ -572,6 +595,8 @@ class EmbeddedPostgres:
             begin = os.fstat(output).st_size
             arguments = [f"-D{home.data}"] + [f"--{name}={value}" for name, value in options.items()]
             process = home.popen("postgres", *arguments, output=output)
+            # from now on it is ours to stop, whatever becomes of this start
+            self._process, self._pid, self.adopted = process, process.pid, False
         finally:
             os.close(output)
         while True:
@@ -589,7 +614,6 @@ class EmbeddedPostgres:
                 process.send_signal(signal.SIGINT)
                 raise Problem(f"PostgreSQL was not ready within {READY_WITHIN_S:.0f} s.", f"Look at {home.log}.")
             await asyncio.sleep(0.005)
-        self._process, self._pid, self.adopted = process, process.pid, False
         log.debug("database_started", pid=process.pid)
 
     async def _ensure_database(self) -> None:

@@ -37,17 +37,18 @@ class Superseded:
         for advance in advances:
             self._positions[actor, topic, advance.partition] = advance.begin
 
+    def _begin(self, place: tuple[str, str], version: int) -> int:
+        """Where the last sweep ended, unless versions have begun anew: the state was forgotten, and even that is."""
+        swept = self._swept_states.get(place, 0)
+        return swept if swept < version else 0
+
     async def sweep(self, database: Database) -> None:
         """Delete what is superseded by now."""
         states, self._states = self._states, {}
         positions, self._positions = self._positions, {}
         if len(self._swept_states) > MOST_REMEMBERED:
             self._swept_states.clear()
-        old = [
-            (actor, key, low, version)
-            for (actor, key), version in states.items()
-            if (low := self._swept_states.get((actor, key), 0)) < version
-        ]
+        old = [(*place, self._begin(place, version), version) for place, version in states.items()]
         async with database.connection() as connection:
             with mapped():
                 for begin in range(0, len(old), 1000):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -194,6 +195,38 @@ async def test_a_server_that_still_starts_keeps_its_file(data: Path, monkeypatch
                 assert pid_file.exists()
             finally:
                 starts.kill()
+
+
+async def test_a_server_that_has_written_nothing_yet_is_waited_for(data: Path) -> None:
+    with lock_data(data):
+        async with embedded_postgres(data) as server:
+            first = server.home.pid_file.read_text()
+            process, server._process = server._process, None  # as one that is not ours
+            server.home.pid_file.write_text("")
+            adopting = asyncio.ensure_future(server._adopt())
+            await asyncio.wait([adopting], timeout=0.2)
+            assert not adopting.done()
+            server.home.pid_file.write_text(first)
+            assert await adopting
+            server._process = process
+
+
+async def test_who_leaves_while_the_database_starts_leaves_no_server_behind(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed, and is being started again when we are told to end."""
+    read = PidFile.read
+    with lock_data(data):
+        async with embedded_postgres(data) as server:
+            first = read(server.home)
+            assert first is not None
+            never_ready = lambda home: (found := read(home)) and replace(found, status="starting")  # noqa: E731
+            monkeypatch.setattr(PidFile, "read", never_ready)
+            os.kill(first.pid, signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while (new := read(server.home)) is None or new.pid in {0, first.pid}:
+                    await asyncio.sleep(0)
+        assert not psutil.pid_exists(new.pid)
 
 
 async def test_a_server_that_dies_is_started_again(data: Path) -> None:

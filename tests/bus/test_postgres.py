@@ -527,6 +527,17 @@ async def test_superseded_rows_are_swept(world: PostgresWorld) -> None:
         await bus.commit(Turns("actor", SESSION, [Advance(1, 3, 4)]))
 
 
+async def test_what_begins_anew_after_it_was_forgotten_is_swept_again(world: PostgresWorld) -> None:
+    bus = await world.open()
+    for _ in range(2):
+        for n in range(5):
+            await bus.commit(Turns("actor", SESSION, states=[StateWrite("k", n + 1, b"x")]))
+            await bus.store.superseded.sweep(bus.database)
+        async with world.connection() as connection:
+            assert [row["version"] for row in await connection.fetch("SELECT version FROM states")] == [5]
+            await connection.execute("DELETE FROM states")
+
+
 @pytest.mark.parametrize(
     ("name", "values"), [("states.load", "'actor', '{1}'"), ("positions.newest", "'actor', 1, '{1}'")]
 )
