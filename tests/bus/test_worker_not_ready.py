@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from bus.actor import Turn
+from bus.actor import Decider, Turn
 from bus.clock import LoopClock
 from bus.errors import NotReady
 from bus.memory import Disk, MemoryBus
@@ -76,7 +77,7 @@ async def test_others_have_the_desk_while_a_suspect_waits() -> None:
     disk.group(BASIC, BASIC).clean[partition] = False  # its owner has died
     async with asyncio.TaskGroup() as group:
         options = Options(lanes=1)
-        actors = [Host(), Preparing()]
+        actors: list[Decider[Any]] = [Host(), Preparing()]
         group.create_task(run_worker(bus, actors, stopping=stop, clock=LoopClock(EPOCH), options=options))
         await asyncio.sleep(MAKES_S / 2)  # virtual time
         assert disk.attempts
