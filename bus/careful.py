@@ -66,12 +66,12 @@ class CarefulPass:
                 continue
             work.touched[kept] = (self._desk, event.key)
             emitted: list[Outgoing] = []
-            if kept.parked is not None:
-                await self._behind(kept, kept.parked, delivery, event, emitted)
-            elif aside is None:
-                await self._turn(kept, delivery, event, emitted)
-            else:
+            if aside is not None:
                 await self._fail(kept, delivery, event, aside, emitted)
+            elif kept.parked is not None:
+                await self._behind(kept, kept.parked, delivery, event, emitted)
+            else:
+                await self._turn(kept, delivery, event, emitted)
             work.turns.outgoing += emitted
 
     async def _turn(self, kept: Kept, delivery: Delivery, event: Event, emitted: list[Outgoing]) -> None:
@@ -150,8 +150,12 @@ class CarefulPass:
         await self._restore(kept, event.key)
         letter = set_aside(name, delivery, error, self._around.clock, event)
         self._bury(letter)
+        if kept.parked is not None:
+            # Nothing of a blocked conversation is decided here. What all the others wait for, they go on to wait for.
+            if _ends(kept.parked, event):
+                kept.parked.behind = letter.id
         # To tell somebody that being told failed would go on for ever.
-        if not isinstance(event, TurnFailed):
+        elif not isinstance(event, TurnFailed):
             if await self._around.policy(name, event) == "block":
                 kept.parked = Parked(behind=letter.id)
             else:
@@ -221,14 +225,13 @@ class CarefulPass:
         self, kept: Kept, parked: Parked, delivery: Delivery, event: Event, emitted: list[Outgoing]
     ) -> None:
         """An event of a blocked conversation: it waits too, or it is what all the others wait for."""
-        source = "" if event.origin is None else event.origin.actor
-        if source not in (redriven(parked.behind), dropped(parked.behind)):
+        if not _ends(parked, event):
             self._park(kept, parked, delivery, event)
             return
         kept.parked = None
         kept.keep()
         waiting = list(parked.waiting)
-        if isinstance(event, TurnFailed) and source == dropped(parked.behind):
+        if isinstance(event, TurnFailed) and _source(event) == dropped(parked.behind):
             turn = Turn(self._desk.name, delivery.partition, delivery.offset, event, emitted=emitted)
             self._tell_others(turn, event.failed, event.failed_type, event.dead_letter, event.error)
             kept.sends(event.key, emitted)
@@ -256,3 +259,12 @@ class CarefulPass:
             why = f"more than {most} events wait in this conversation"
             self._bury(set_aside(self._desk.name, delivery, why, self._around.clock))
         kept.keep()
+
+
+def _ends(parked: Parked, event: Event) -> bool:
+    """Is it what a blocked conversation waits for?"""
+    return _source(event) in (redriven(parked.behind), dropped(parked.behind))
+
+
+def _source(event: Event) -> str:
+    return "" if event.origin is None else event.origin.actor

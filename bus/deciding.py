@@ -164,13 +164,12 @@ class DeciderRunner:
                 if self.desk.passes(delivery.event):
                     self.desk.listener.passed(delivery.event)
         if self._suspects:
-            async with self.desk.mine():
-                ordinary: list[Delivery] = []
-                for delivery in deliveries:
-                    if self._is_suspect(delivery):
-                        await self._try_alone(subscription, delivery)
-                    else:
-                        ordinary.append(delivery)
+            ordinary: list[Delivery] = []
+            for delivery in deliveries:
+                if self._is_suspect(delivery):
+                    await self._try_alone(subscription, delivery)
+                else:
+                    ordinary.append(delivery)
             await self._settle_when_ready(subscription, ordinary)
         elif all(self.desk.passes(delivery.event) for delivery in deliveries):
             # Nothing is left to do with them, and their positions can wait for company.
@@ -180,16 +179,25 @@ class DeciderRunner:
         else:
             await self._settle_when_ready(subscription, deliveries)
 
-    async def _settle_when_ready(self, subscription: Subscription, deliveries: Sequence[Delivery]) -> None:
+    async def _settle_when_ready(
+        self,
+        subscription: Subscription,
+        deliveries: Sequence[Delivery],
+        *,
+        careful: bool = False,
+        aside: str | None = None,
+    ) -> None:
         """While something is made that takes long, others may have the desk: only what is here waits."""
-        while True:
+        most = len(deliveries)
+        while deliveries:
             try:
                 async with self.desk.mine():
-                    await self._settle(subscription, deliveries)
+                    await self._settle(subscription, deliveries[:most], careful=careful, aside=aside)
             except NotReady as missing:
                 await missing.make()
+                most = max(1, most // 2)  # all that many need may be more than can be kept at a time
             else:
-                return
+                deliveries = deliveries[most:]
 
     def _is_suspect(self, delivery: Delivery) -> bool:
         """
@@ -216,17 +224,9 @@ class DeciderRunner:
         tries = await self._around.insist(
             name, lambda: bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset)
         )
-        if tries >= self._around.options.max_attempts:
-            why = f"its process died {tries} times while it was handled"
-            await self._settle(subscription, [delivery], aside=why)
-            return
-        while True:
-            try:
-                await self._settle(subscription, [delivery], careful=True)
-            except NotReady as missing:
-                await missing.make()  # still the same try
-            else:
-                return
+        died = f"its process died {tries} times while it was handled"
+        aside = died if tries >= self._around.options.max_attempts else None
+        await self._settle_when_ready(subscription, [delivery], careful=True, aside=aside)
 
     async def _settle(
         self,

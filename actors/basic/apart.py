@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import marshal
+import math
 import os
 import pickle
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import FunctionType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -35,8 +38,24 @@ _BEGIN: Final = "import sys; sys.path[:] = sys.argv[1:]; from actors.basic.apart
 _NICE: Final = 5  # conversations go first
 
 
+def _code() -> bytes:
+    """Stands for this Python and the files of this package."""
+    found = hashlib.sha256(sys.version.encode())
+    here = Path(__file__).parent
+    for file in sorted(here.rglob("*.py")):
+        found.update(b"%a %b" % (str(file.relative_to(here)), file.read_bytes()))
+    return found.digest()
+
+
+_CODE: Final = _code()
+"""As it was when we began. What has been installed over it since is what a process finds that begins now."""
+
+
 class NotDone(Exception):  # says what is the case, as all of ours do
-    """The process could not be started, raised, was killed, or took more than a minute."""
+    """
+    The process could not be started, raised, was killed, took more than a minute, or runs other code than we do; or
+    what it gave cannot be read.
+    """
 
 
 async def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -52,6 +71,7 @@ async def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs)
             *(sys.executable, "-P", "-c", _BEGIN, *sys.path),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us
         )
         async with asyncio.timeout(_TIME_S):
             result, _ = await child.communicate(pickle.dumps((function, arguments, named)))
@@ -63,17 +83,22 @@ async def apart(function: Callable[P, T], *arguments: P.args, **named: P.kwargs)
             await child.wait()
     if child.returncode:
         raise NotDone(f"exit code {child.returncode}")
-    return cast("T", pickle.loads(result))  # noqa: S301  of the process that we started
+    if not result.startswith(_CODE):
+        raise NotDone("it runs other code than we do")
+    try:
+        return cast("T", pickle.loads(result[len(_CODE) :]))  # noqa: S301  of the process that we started
+    except Exception as error:
+        raise NotDone(repr(error)) from error
 
 
 def main() -> None:
     """The process: a call comes in, its result goes out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who waits for us
+    signal.alarm(math.ceil(_TIME_S))  # the end of us, also where nobody is left to see to that
     os.nice(_NICE)
     gc.disable()  # takes as long as all the rest, and finds nothing
     out, sys.stdout = sys.stdout, sys.stderr  # for the result, and for whatever is logged
     function, arguments, named = pickle.loads(sys.stdin.buffer.read())  # noqa: S301  of the process that started us
-    out.buffer.write(pickle.dumps(function(*arguments, **named)))
+    out.buffer.write(_CODE + pickle.dumps(function(*arguments, **named)))
     out.flush()
 
 
@@ -81,6 +106,8 @@ async def compile_apart(source: str, name: str) -> Program | None:
     """The program of a script without errors, made apart; None if it cannot be."""
     try:
         code, program = await apart(_compiled, source, name)
+        if program.digest != program_hash(source):
+            raise NotDone("it is not the program of this script")
     except NotDone as error:
         log.warning("not_compiled_apart", script=name, error=str(error))
         return None

@@ -8,7 +8,7 @@ program.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -33,9 +33,16 @@ _BASE_WEIGHT: Final = 4_000
 """About how many bytes a bot takes besides its scripts."""
 _LONG: Final = 8_000
 """Scripts of so many characters take a tenth of a second to compile."""
+_LATEST: Final = 4
+"""So many programs that were compiled apart stay until those who waited for them have come to use them."""
+_TRIED: Final = 256
+"""So many scripts are remembered that cannot be compiled apart."""
 
 Apart = Callable[[str, str], Awaitable[Program | None]]
 """Compiles a script (its text, its name) while others go on; None if it cannot."""
+
+_Key = tuple[str, str]
+"""The name of a script and the hash of its program."""
 
 
 @dataclass(slots=True)
@@ -45,12 +52,29 @@ class _Compiling:
 
     Args:
         apart: for long ones; without it they are compiled like all others, and everybody waits.
+        latest: made apart. The bot that a program was made for may have been forgotten meanwhile.
+        tried: could not be made apart.
         one: is compiled apart at a time.
     """
 
     apart: Apart | None
-    programs: WeakValueDictionary[tuple[str, str], Program] = field(default_factory=WeakValueDictionary)
+    programs: WeakValueDictionary[_Key, Program] = field(default_factory=WeakValueDictionary)
+    latest: deque[Program] = field(default_factory=lambda: deque(maxlen=_LATEST))
+    tried: deque[_Key] = field(default_factory=lambda: deque(maxlen=_TRIED))
     one: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def make(self, key: _Key, source: str) -> None:
+        """The program of *key* apart, if that can be."""
+        async with self.one:
+            if key in self.programs or key in self.tried:
+                return  # somebody else waited for the same
+            assert self.apart is not None
+            program = await self.apart(source, key[0])
+            if program is None:
+                self.tried.append(key)
+            else:
+                self.programs[key] = program
+                self.latest.append(program)
 
 
 class Bot:
@@ -70,7 +94,6 @@ class Bot:
         self.weight = _BASE_WEIGHT + _WEIGHT * sum(map(len, package.scripts.values()))
         self._compiling = compiling
         self._programs: dict[str, Program | None] = {}
-        self._tried_apart: set[str] = set()
         self._names = {script_name(name): name for name in package.scripts}
 
     def program(self, name: str) -> Program | None:
@@ -94,8 +117,8 @@ class Bot:
         key = (name, program_hash(source))
         program = self._compiling.programs.get(key)
         if program is None:
-            if self._compiling.apart is not None and len(source) > _LONG and name not in self._tried_apart:
-                raise NotReady(f"{name} is not compiled yet", partial(self._compile_apart, name, source))
+            if self._compiling.apart is not None and len(source) > _LONG and key not in self._compiling.tried:
+                raise NotReady(f"{name} is not compiled yet", partial(self._compiling.make, key, source))
             try:
                 program = self._compiling.programs[key] = compile_tree(parse(source, name), key[1])
             except ScriptErrors as errors:
@@ -103,17 +126,6 @@ class Bot:
                 message = f"{name} does not compile: {first.message}"
                 raise BasicError("E_NOSCRIPT", message, first.at.line, name, first.at.column) from errors
         return program
-
-    async def _compile_apart(self, name: str, source: str) -> None:
-        key = (name, program_hash(source))
-        async with self._compiling.one:
-            if name in self._programs or key in self._compiling.programs:
-                return  # somebody else waited for the same
-            assert self._compiling.apart is not None
-            program = await self._compiling.apart(source, name)
-            self._tried_apart.add(name)
-            if program is not None:
-                self._programs[name] = self._compiling.programs[key] = program
 
 
 def _zone(name: str) -> tzinfo:
@@ -149,6 +161,10 @@ class Bots:
         return bot
 
     def put(self, version: str, package: BotPackage) -> Bot:
+        """The bot of that version: one that somebody else has put meanwhile is kept."""
+        bot = self.get(version)
+        if bot is not None:
+            return bot
         bot = self._bots[version] = Bot(package, self._limits, self._compiling)
         self._bytes += bot.weight
         while self._bytes > self._max_bytes and len(self._bots) > 1:

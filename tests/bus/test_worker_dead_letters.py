@@ -286,6 +286,51 @@ async def test_an_event_that_kills_its_process_three_times_is_set_aside() -> Non
     assert "died" in letter.reason
 
 
+class Refusing(Counter):
+    """Fails where a ``Killer`` dies."""
+
+    def decide(self, turn: Turn, state: Counted | None) -> Counted | None:
+        if getattr(turn.event, "text", "") == "kill":
+            raise LookupError("nothing there")
+        return super().decide(turn, state)
+
+
+@virtual_time
+async def test_what_kills_its_process_when_it_is_redriven_is_set_aside_again_and_others_wait_on() -> None:
+    process = Process()
+    await process.hears("kill", "two")
+    await process.works(Refusing(), blocks=True)
+    assert await redrive(process.bus, process.bus, process.letter())
+    assert await deaths_until_it_lives(process.disk) == 3
+    assert shown(process.disk, "a") == []
+    assert "died" in process.disk.dead[process.letter()].reason
+    process.bus = MemoryBus(process.disk)
+    assert await redrive(process.bus, process.bus, process.letter())
+    await process.works()
+    assert shown(process.disk, "a") == ["1 kill", "2 two"]
+    assert not process.disk.dead
+
+
+@virtual_time
+async def test_what_may_have_killed_its_process_does_not_wait_in_a_blocked_conversation() -> None:
+    process = Process()
+    await process.hears("fail")
+    await process.works(blocks=True)
+    first = process.letter()
+    await process.hears("two", "three", begin=2)
+    partition = partition_of("a", 8)
+    process.disk.group(SESSION, SESSION).clean[partition] = False  # its owner has died
+    process.disk.attempts[SESSION, SESSION, partition, 1] = 2
+    await process.works(blocks=True)
+    assert [letter.reason.partition(":")[0] for letter in process.disk.dead.values()] == [
+        "ValueError",
+        "its process died 3 times while it was handled",
+    ]
+    assert await redrive(process.bus, process.bus, first)
+    await process.works(Mended())
+    assert shown(process.disk, "a") == ["1 mended", "2 three"]
+
+
 @virtual_time
 async def test_without_suspicion_nothing_is_counted() -> None:
     process = Process()

@@ -48,7 +48,7 @@ def attempt_counted_after_the_try() -> Iterator[None]:
 
     async def late(self: DeciderRunner, subscription: Subscription, delivery: Delivery) -> None:
         bus, name = self._around.bus, self.desk.name
-        await self._settle(subscription, [delivery])
+        await self._settle_when_ready(subscription, [delivery])
         await bus.count_attempt(name, delivery.topic, delivery.partition, delivery.offset)
 
     with patch.object(DeciderRunner, "_try_alone", late):

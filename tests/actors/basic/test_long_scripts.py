@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import shutil
+import signal
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,10 +17,10 @@ import psutil
 import pytest
 
 from actors.basic import BasicActor, Limits
-from actors.basic.apart import compile_apart
+from actors.basic.apart import NotDone, apart, compile_apart
 from actors.basic.compiler import Program, compile_tree, program_hash
 from actors.basic.parser import parse
-from actors.basic.programs import Bots
+from actors.basic.programs import Bot, Bots
 from actors.schedule import ScheduleActor
 from actors.session import SessionActor
 from bus.actor import Decider
@@ -143,6 +146,92 @@ def test_a_short_script_is_not_worth_a_process() -> None:
 async def test_a_process_that_cannot_be_started_is_no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", os.devnull)
     assert await compile_apart(LONG, "start") is None
+
+
+@pytest.fixture
+def installed_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a process that begins now finds our code."""
+    for package in ("actors", "bus", "schemas"):
+        shutil.copytree(
+            Path(__file__).parents[3] / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / "actors" / "basic"
+
+
+async def test_a_compiler_that_was_installed_since_we_began_is_not_asked(installed_since: Path) -> None:
+    assert await compile_apart(LONG, "start") is not None
+    with (installed_since / "runtime.py").open("a") as file:
+        file.write("# helpers have other names now\n")
+    assert await compile_apart(LONG, "start") is None
+
+
+async def test_a_program_of_another_layout_is_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.basic.compiler.LAYOUT", 0)
+    assert await compile_apart(LONG, "start") is None
+
+
+async def test_a_result_that_cannot_be_read_is_not_done() -> None:
+    assert await apart(eval, "6 * 7") == 42
+    with pytest.raises(NotDone, match="ValueError"):
+        await apart(eval, "type('Odd', (), {'__reduce__': lambda self: (int, ('x',))})()")
+
+
+async def test_ctrl_c_is_not_for_the_process() -> None:
+    assert await apart(os.getpgrp) != os.getpgrp()
+
+
+async def test_the_process_ends_in_its_time_though_nobody_waits_for_it_any_more() -> None:
+    left, _ = await apart(signal.getitimer, signal.ITIMER_REAL)
+    assert 0 < left <= 60
+
+
+# --- a cache of bots that is too small --------------------------------------------------------------------------------
+
+
+async def has_it_made(bot: Bot) -> None:
+    with pytest.raises(NotReady) as missing:
+        bot.program("start")
+    await missing.value.make()
+
+
+@virtual_time
+async def test_a_program_is_there_though_its_bot_was_forgotten_while_it_was_compiled() -> None:
+    slow = Slow()
+    bots = Bots(Limits(), max_bytes=1, apart=slow)
+    package = BotPackage(name="one", scripts={"start": LONG})
+    waiting = asyncio.ensure_future(has_it_made(bots.put("one", package)))
+    await asyncio.sleep(1)  # virtual time
+    bots.put("two", BotPackage(name="two"))
+    await waiting
+    del waiting
+    gc.collect()
+    assert bots.get("one") is None
+    assert bots.put("one", package).program("start") is not None
+    assert slow.asked == ["start"]
+
+
+async def test_what_cannot_be_compiled_apart_is_not_tried_again_for_a_bot_that_was_forgotten() -> None:
+    async def never(_source: str, _name: str) -> None:
+        return None
+
+    bots = Bots(Limits(), max_bytes=1, apart=never)
+    package = BotPackage(name="one", scripts={"start": LONG})
+    await has_it_made(bots.put("one", package))
+    bots.put("two", BotPackage(name="two"))
+    assert bots.get("one") is None
+    assert bots.put("one", package).program("start") is not None
+
+
+def test_a_bot_that_two_have_waited_for_is_one_bot_of_one_weight() -> None:
+    package = BotPackage(name="one", scripts={"start": TALK})
+    bot = Bots(Limits()).put("one", package)
+    bots = Bots(Limits(), max_bytes=2 * bot.weight)
+    first = bots.put("one", package)
+    for _ in range(3):
+        assert bots.put("one", package) is first
+    bots.put("two", package)
+    assert bots.get("one") is first
 
 
 # --- conversations meanwhile ------------------------------------------------------------------------------------------
