@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 from typing import Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -280,7 +281,7 @@ def _words(request: Request) -> tuple[str, dict[str, str]]:
 def _card(bot: str, title: str, about: str) -> str:
     told = f'<span class="about">{escape(about)}</span>' if about else ""
     return (
-        f'<li><a class="card" href="/chat/{escape(bot)}">'
+        f'<li><a class="card" href="/chat/{quote(bot)}">'
         f'<span class="avatar" aria-hidden="true">{escape(title[0])}</span>'
         f'<span class="words"><strong>{escape(title)}</strong>{told}</span></a></li>'
     )

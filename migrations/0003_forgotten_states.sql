@@ -1,11 +1,10 @@
 -- States that were forgotten stay as empty ones, since their versions must go on (0002). The day on which that was, as
 -- days since 1970, is the only thing by which retention can find them again; others have none.
+--
+-- Workers go on meanwhile, and whoever waits for the table to himself makes every commit wait behind him. So that is a
+-- matter of a moment or fails, and what has to read all states comes in transactions of their own (0004, 0005).
+SET LOCAL lock_timeout = '2s';
 ALTER TABLE states ADD COLUMN forgotten_on int;
-
--- What the bus stores of a key without a state ends so, and nothing else does: a state is an object, in braces of its own.
-UPDATE states SET forgotten_on = floor(extract(epoch FROM clock_timestamp()) / 86400)::int
-WHERE substring(value FROM octet_length(value) - 26) = '"parked":null,"state":null}'::bytea;
-CREATE INDEX states_forgotten ON states (forgotten_on) WHERE forgotten_on IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION turns_apply(
     p_actor text, p_topic smallint, p_batch uuid, p_partitions int[], p_begins bigint[], p_ends bigint[],

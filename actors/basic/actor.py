@@ -51,6 +51,13 @@ Deciding = Generator[Ask, Any, BasicState | None]
 _MOST_TOLD: Final = 900_000
 """Bytes of JSON of what a turn does: the bus takes events of a megabyte, and would set the whole turn aside."""
 
+_MUCH: Final = Limits().max_messages // 2
+"""
+Messages said of late that are kept when a run ends with nothing else to keep. No event would come to remove such a
+state, so an ordinary long answer must leave none; and who says more and begins anew must not be free to say all that
+``max_messages`` allows with every beginning.
+"""
+
 _JSON: Final = msgspec.json.Encoder()
 
 _WITHOUT_SESSION: Final = frozenset({"schedule", "webhook", "event"})
@@ -306,8 +313,8 @@ def _going_on(ask: Ask, deciding: Deciding) -> Deciding:
 
 
 def _kept(state: BasicState) -> BasicState | None:
-    """A state in which nothing is left is none; a few words that were said of late are not worth one."""
-    much = state.talked is not None and state.talked.messages > MESSAGES_A_SECOND
+    """A state in which nothing is left is none; an answer, if it is no very long one, is not worth one."""
+    much = state.talked is not None and state.talked.messages > _MUCH
     return state if state.runs or state.session or much else None
 
 

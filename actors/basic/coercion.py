@@ -24,17 +24,8 @@ PATTERNED: Final = _HEARD | {"date", "datetime"}
 
 
 def choices_of(parameter: nodes.Param) -> Choices:
-    """What its value may be; nothing where it may be all of its type, or where not all choices are plain values."""
-    found: list[str | int | float | bool | None] = []
-    for choice in parameter.choices:
-        match choice:
-            case nodes.Literal_(value=value):
-                found.append(value)
-            case nodes.Unary(operator="-", operand=nodes.Literal_(value=int() | float() as number)):
-                found.append(-number)
-            case _:
-                return ()
-    return tuple(found)
+    """What its value may be; nothing where it may be all of its type."""
+    return tuple(choice.value for choice in parameter.choices)
 
 
 def coerced(host: Host, name: str, kind: str, choices: Choices, value: Any) -> Any:

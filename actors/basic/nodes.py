@@ -361,7 +361,7 @@ class Step(Node, frozen=True):
 
 
 class Param(Node, frozen=True):
-    """*type* in lower case; ``'enum'`` choices in *choices*."""
+    """*type* in lower case; ``'enum'`` choices in *choices*; no choices where it may be all of its type."""
 
     name: str
     type: str
@@ -369,7 +369,7 @@ class Param(Node, frozen=True):
     example: Expr | None = None
     default: Expr | None = None
     optional: bool = False
-    choices: tuple[Expr, ...] = ()
+    choices: tuple[Literal_, ...] = ()
 
 
 class Description(Node, frozen=True):

@@ -72,7 +72,7 @@ def _property(parameter: nodes.Param) -> JsonValue:
     if parameter.example is not None and (example := _constant(parameter.example)) is not None:
         schema["examples"] = [example]
     if parameter.choices:
-        schema["enum"] = [_constant(choice) for choice in parameter.choices]
+        schema["enum"] = [choice.value for choice in parameter.choices]
     if parameter.default is not None and (default := _constant(parameter.default)) is not None:
         schema["default"] = default
     return schema

@@ -390,7 +390,8 @@ class Log:
         """
         Drop the days that are older than *keep*, read or not; and with them what turns asked the database about events
         of them, and the states that were forgotten then: no event is left whose repeat they could tell. A table that
-        somebody reads at the moment stays for the next time: to wait for him would make everybody wait.
+        somebody reads at the moment stays for the next time, and all that is newer with it: to wait for him would make
+        everybody wait.
 
         Returns: the days dropped, as days since 1970.
         """
@@ -407,6 +408,7 @@ class Log:
                             await connection.execute("SET LOCAL lock_timeout = '200ms'")
                             await connection.execute(f"DROP TABLE log_{day:d}")
                     except asyncpg.LockNotAvailableError:
+                        oldest = day
                         break
                     except asyncpg.UndefinedTableError:
                         continue  # another process was quicker

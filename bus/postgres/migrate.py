@@ -49,7 +49,8 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS) -> list[str]:
 
     Returns: the names of the files that were applied now.
     Raises:
-        SchemaMismatch: the database is newer than the program, or was made by other files.
+        SchemaMismatch: the database is newer than the program, or was made by other files; or it remains older, since
+            somebody uses a table all the time that a file must have for itself.
         BusUnavailable: the database cannot be reached.
     """
     known = migrations(folder)
@@ -62,14 +63,21 @@ async def migrate(url: str, *, folder: Path = MIGRATIONS) -> list[str]:
         _compare(known, applied)
         done = []
         for migration in known[len(applied) :]:
-            async with connection.transaction():
-                await connection.execute(migration.text)
-                await connection.execute(
-                    "INSERT INTO migrations (number, name, sha256) VALUES ($1, $2, $3)",
-                    migration.number,
-                    migration.name,
-                    migration.sha256,
-                )
+            try:
+                async with connection.transaction():
+                    await connection.execute(migration.text)
+                    await connection.execute(
+                        "INSERT INTO migrations (number, name, sha256) VALUES ($1, $2, $3)",
+                        migration.number,
+                        migration.name,
+                        migration.sha256,
+                    )
+            except asyncpg.LockNotAvailableError as error:
+                raise SchemaMismatch(
+                    f"the database stays older than this program: {migration.name} must have a table to itself for a"
+                    " moment, and something holds it for long, perhaps a backup: run `botswain migrate` when that has"
+                    " ended"
+                ) from error
             done.append(migration.name)
         return done
     finally:

@@ -353,7 +353,8 @@ function startOver() {
 
 // Nobody can come back to a conversation that was left. Only one in which the person said nothing is left unasked.
 find("restart").addEventListener("click", () => {
-  if (first === 1 && !log.querySelector(".message.user")) {
+  const whole = first === 1 || conversation.seq === 0; // all that was said is shown
+  if (whole && !log.querySelector(".message.user")) {
     startOver();
     return;
   }

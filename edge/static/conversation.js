@@ -73,6 +73,11 @@ export class Conversation extends EventTarget {
     return this.#known.token;
   }
 
+  /** The number of the newest entry that is known of; 0 while nobody has said anything. */
+  get seq() {
+    return this.#known.seq;
+  }
+
   get online() {
     return this.#welcomed;
   }
@@ -199,7 +204,7 @@ export class Conversation extends EventTarget {
       const replaced = this.#known.session !== null;
       const behind = !fresh;
       this.#seen = 0;
-      this.#remember({ token, session, seq: 0 });
+      this.#remember({ token, session, seq });
       this.#tell("welcome", { fresh: true, replaced });
       if (behind) {
         this.#drop();
@@ -207,7 +212,7 @@ export class Conversation extends EventTarget {
         return;
       }
     } else {
-      this.#remember({ ...this.#known, token });
+      this.#remember({ token, session, seq });
       this.#tell("welcome", { fresh: false });
     }
     this.#welcomed = true;

@@ -120,6 +120,18 @@ async def test_a_conversation_is_not_left_by_one_tap(
         await expect(dialog).to_be_hidden()
         await page.wait_for_function(f"before => ![null, before].includes(({session})())", arg=before)
         await expect(texts(page)).to_have_text(["Hello!"])
+        # Nor where nothing is shown yet, unless it is yet to be loaded.
+        twice = "() => { restart.click(); restart.click(); return document.getElementById('leave').open }"
+        assert await page.evaluate(twice) is False
+        await expect(texts(page)).to_have_text(["Hello!"])
+        await page.locator("#input").fill("ahoy")
+        await page.keyboard.press("Enter")
+        await expect(texts(page)).to_have_text(["Hello!", "ahoy", "You said ahoy"])
+        await page.route_web_socket(re.compile("/ws/"), lambda _: None)
+        await page.reload()
+        await expect(page.locator("#input")).to_be_enabled()
+        await restart.click()
+        await expect(dialog).to_be_visible()
 
 
 async def test_a_reload_shows_the_conversation_as_it_was(postgres_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from typing import Any
 
 from edge.settings import EdgeSettings
@@ -125,6 +126,14 @@ async def test_a_bot_whose_first_version_has_mistakes_has_a_page_in_development_
         await here.publish(BotPackage(name="late"))
         assert "It has mistakes." not in (await here.http.get("/chat/late")).text
         assert "Not published yet" not in (await here.http.get("/")).text
+    odd = "c#?&%2f é"
+    faults["unpublished"] = lambda: [odd]
+    async with world(postgres_url, EdgeSettings(development=True), **faults) as here:
+        (address,) = re.findall(r'href="(/chat/c[^"]+)"', (await here.http.get("/")).text)
+        page = await here.http.get(unescape(address))
+        assert "It has mistakes." in page.text
+        assert unescape(re.findall(r'data-bot="([^"]+)"', page.text)[0]) == odd
+    faults["unpublished"] = lambda: ["late", "shop"]
     async with world(postgres_url, EdgeSettings(development=True), bots=(), **faults) as here:
         await here.app.directory.refresh()
         assert "/chat/late" in (await here.http.get("/")).text

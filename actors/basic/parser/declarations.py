@@ -43,7 +43,7 @@ class Declarations(Operands):
         description, optional = "", False
         example: Expr | None = None
         default: Expr | None = None
-        choices: tuple[Expr, ...] = ()
+        choices: tuple[nodes.Literal_, ...] = ()
         while not self.at_end():
             if self.take_word("like"):
                 example = self._unary()
@@ -57,16 +57,28 @@ class Declarations(Operands):
                 default = self.additive()
             elif self.take_word("enum"):
                 listed = self.postfix()
-                if not isinstance(listed, nodes.List_):
-                    self.fail("expected a list after ENUM", listed.at, 'for example ENUM ["small", "large"]')
-                choices = listed.items
+                if not isinstance(listed, nodes.List_) or not listed.items:
+                    self.fail("expected a list of choices after ENUM", listed.at, 'for example ENUM ["small", "large"]')
+                choices = tuple(map(self._choice, listed.items))
             else:
                 hint = "LIKE, DESCRIPTION, OPTIONAL, REQUIRED, DEFAULT or ENUM may stand here"
                 self.fail(f"{self.described()} means nothing after PARAM {name}", hint=hint)
         return nodes.Param(at, name, kind, description, example, default, optional, choices)
 
+    def _choice(self, item: Expr) -> nodes.Literal_:
+        match item:
+            case nodes.Unary(operator="-", operand=nodes.Literal_(value=int() | float() as number)):
+                return nodes.Literal_(item.at, -number)
+            case nodes.Name(name=name):
+                hint = f'"{name}" in quotes, if the text is meant'
+            case _:
+                hint = "a variable, a calculation or ${…} has no value yet where the choices are told"
+        if not isinstance(item, nodes.Literal_):
+            self.fail("a choice of ENUM must be written out: a text in quotes or a number", item.at, hint)
+        return item
+
     def _enumerated(self, at: Span, name: str) -> nodes.Statement:
-        texts: list[Expr] = []
+        texts: list[nodes.Literal_] = []
         while True:
             place = self.tok.at
             texts.append(nodes.Literal_(place, self.plain_text("a choice")))
@@ -74,7 +86,7 @@ class Declarations(Operands):
                 break
             self.skip_newlines()
         if len(texts) == 1:
-            return nodes.Param(at, name, "string", cast(str, cast(nodes.Literal_, texts[0]).value))
+            return nodes.Param(at, name, "string", cast(str, texts[0].value))
         return nodes.Param(at, name, "enum", choices=tuple(texts))
 
     def description(self) -> nodes.Statement:

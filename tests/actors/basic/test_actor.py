@@ -146,8 +146,9 @@ def test_parameters_are_converted_and_named_when_they_do_not_fit() -> None:
 
 
 def test_a_parameter_is_one_of_its_choices_also_in_a_script_that_is_called() -> None:
-    script = 'PARAM n AS INTEGER ENUM [1, -2] DEFAULT 1\nPARAM s AS STRING ENUM ["Red", one]\nRETURN [n, s]'
-    assert World(script).begin(n="-2", s="any").result == [-2, "any"]
+    script = 'PARAM n AS INTEGER ENUM [1, -2] DEFAULT 1\nPARAM s AS STRING ENUM ["Red", "one"]\nRETURN [n, s]'
+    assert World(script).begin(n="-2", s="ONE").result == [-2, "one"]
+    assert World(script).begin(s="any").failure.message == "The parameter s must be one of Red, one."
     assert World(script).begin().result == [1, None]
     assert World(script).begin(n="2").failure.message == "The parameter n must be one of 1, -2."
     world = World({"start": 'RETURN CALL "other", "-2"', "other": script}).begin()

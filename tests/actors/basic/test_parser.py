@@ -231,6 +231,7 @@ def test_expressions(source: str, expected: str) -> None:
             "PARAM x AS INTEGER LIKE -3 OPTIONAL DEFAULT 4 ENUM [1, 2]",
             "PARAM x AS INTEGER LIKE (-3) OPTIONAL DEFAULT 4 ENUM [1, 2]",
         ),
+        ('PARAM x AS STRING ENUM ["a", -1.5, TRUE]', 'PARAM x AS STRING ENUM ["a", -1.5, TRUE]'),
         ("DESCRIPTION it's a tool", 'DESCRIPTION "it\'s a tool"'),
         ("DESCRIPTION 'quoted'", 'DESCRIPTION "quoted"'),
         ("CREATE UNIQUE INDEX i ON t (a, b)", "CREATE UNIQUE INDEX i ON t (a, b)"),

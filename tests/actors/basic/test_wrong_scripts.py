@@ -16,6 +16,7 @@ from actors.basic.keywords import TABLE
 
 KNOWN = Names(scripts=frozenset(["start", "delivery"]))
 SCRIPTS = [file.read_text() for file in sorted((Path(__file__).parents[3] / "bots").rglob("*.bas"))]
+CHOICE = "a choice of ENUM must be written out: a text in quotes or a number"
 SEPARATE = "a comma, an operator or a new line may be missing before it"
 STRAIGHT = 'texts stand in straight quotes: "…"'
 
@@ -262,6 +263,18 @@ def test_nothing_is_told_that_only_follows(source: str, expected: list[str]) -> 
         (
             "TALK 1\rTALK 2",
             "1:8 error TALK means nothing here (save the file with LF or CRLF at the ends of its lines)",
+        ),
+        (
+            'PARAM c AS STRING ENUM ["red", blue]',
+            f'1:32 error {CHOICE} ("blue" in quotes, if the text is meant)',
+        ),
+        (
+            'PARAM c AS STRING ENUM ["red", "${x}"]',
+            f"1:32 error {CHOICE} (a variable, a calculation or ${{…}} has no value yet where the choices are told)",
+        ),
+        (
+            "PARAM c AS STRING ENUM []",
+            '1:24 error expected a list of choices after ENUM (for example ENUM ["small", "large"])',
         ),
         ("TALK\x00\x00 1", "1:5 error the character U+0000 means nothing here"),
         ("π = 3\nTALK π * ×", "2:10 error the character × means nothing here"),
