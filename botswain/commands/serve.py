@@ -360,7 +360,7 @@ def _greeting(address: str, settings: Settings, bots: list[str], broken: list[st
     elif not bots:
         said = f"none yet in {settings.bots}: a bot is a folder NAME.gbai with a start.bas in it"
     else:
-        said = ", ".join(good) + (f" (with errors: {', '.join(broken)})" if broken else "")
+        said = (", ".join(good) or "none") + (f" (with errors: {', '.join(broken)})" if broken else "")
     data = "PostgreSQL" if settings.postgres_url else f"{settings.data} (embedded PostgreSQL)"
     if settings.bus == "kafka":
         data += f", events over Kafka at {settings.kafka.bootstrap}"

@@ -87,7 +87,12 @@ def find_packages(path: Path) -> list[Path]:
 
 def name_of(folder: Path) -> str:
     """The bot's name: the folder's, without suffix, in lower case."""
-    return folder.name[: -len(SUFFIX)].lower()
+    return _readable(folder.name[: -len(SUFFIX)]).lower()
+
+
+def _readable(path: Path | str) -> str:
+    """As text that can be written: names of files are bytes, and need not be UTF-8."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def stamp_of(folder: Path) -> Stamp:
@@ -124,6 +129,9 @@ def draft_of(folder: Path, *, max_script_bytes: int) -> Draft:
     by_name: dict[str, Path] = {}  # as CALL finds them
     for file in reading.files(".gbdialog", ".bas", loose=True):
         stem = file.stem.lower()
+        if stem != _readable(stem):
+            reading.complain(file, "Its name is not UTF-8: rename it.")
+            continue
         other = by_name.setdefault(stem.replace("-", "_"), file)
         if other is not file:
             reading.complain(
@@ -169,7 +177,8 @@ class _Reading:
         self.faults: list[Fault] = []
 
     def complain(self, file: Path, message: str, line: int = 0, column: int = 0, *, warning: bool = False) -> None:
-        place = f"{file}:{line}" if line else str(file)
+        place = f"{_readable(file)}:{line}" if line else _readable(file)
+        message = _readable(message)
         word = "warning" if warning else "error"
         fault = Fault(file, line, column, message, f"{place}: {word}: {message}", warning)
         if fault not in self.faults:  # a folder that cannot be read is found so several times

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -46,6 +47,19 @@ def test_folders_count_by_their_suffix_and_loose_scripts_count(tmp_path: Path) -
     assert found.package.scripts == {"start": "TALK 1", "more": "TALK 2", "loose": "TALK 3"}
     assert found.package.config == {"title": "Shop, and more", "param-city": "Faro", "quoted": 'a "b"'}
     assert found.package.theme == "a{}\nb{}"
+
+
+def test_names_that_are_not_utf_8_are_told_of_in_text_that_can_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xffshop.gbai")
+    for name in (b"a.bas", b"\xfe.bas", b"\xfd.gbdialog/a.bas"):
+        write(folder, {os.fsdecode(name): "TALK 1"})
+    found = draft_of(folder, max_script_bytes=LIMIT)
+    assert found.name == "\ufffdshop"
+    assert list(found.package.scripts) == ["a"]
+    told = "\n".join(fault.text for fault in found.faults)
+    assert "\ufffd.bas: error: Its name is not UTF-8: rename it." in told
+    assert "There is a script 'a' already" in told
+    told.encode()
 
 
 def test_the_version_is_the_hash_of_the_content(tmp_path: Path) -> None:
