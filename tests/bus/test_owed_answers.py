@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections.abc import Awaitable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Awaitable
+from contextlib import ExitStack
 
 import asyncpg
 import pytest
@@ -17,19 +15,11 @@ from bus.postgres.statements import sql
 from bus.protocol import Advance, StateWrite, Turns
 from schemas.topics import SESSION
 from tests.bus.conformance import key_of, said, to
+from tests.support.postgres import hung
 
 WHO_WAITS_IN = """
 SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND strpos(query, $1) > 0
 """
-
-
-@contextmanager
-def hung(pid: int) -> Iterator[None]:
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_commit_a_load_or_an_append_that_owes_its_answer_is_told(

@@ -38,6 +38,7 @@ from schemas.package import BotPackage
 from schemas.topics import SCHEDULE, SESSION, TOPICS, partition_of
 from tests.bus.conformance import PATIENCE_S, BusConformance, everything, key_of, reading, said, to
 from tests.support.breaking import BreakingLine, breaking_line
+from tests.support.postgres import hung
 
 ROOT = Path(__file__).parents[2]
 KEEP = timedelta(days=3)
@@ -277,16 +278,6 @@ def no_longer_than(seconds: float) -> Iterator[None]:
     begun = time.monotonic()
     yield
     assert time.monotonic() - begun < seconds
-
-
-@contextmanager
-def hung(pid: int) -> Iterator[None]:
-    """A session of PostgreSQL does not go on."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_hung_owner_loses_its_partitions_and_its_commits(world: PostgresWorld) -> None:

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import asyncpg
 
-__all__ = ["create_database", "drop_database", "running_postgres", "with_database"]
+__all__ = ["create_database", "drop_database", "hung", "running_postgres", "with_database"]
 
 
 def _binaries() -> Path:
@@ -105,3 +105,13 @@ async def drop_database(server: str, url: str) -> None:
         await connection.execute(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)")
     finally:
         await connection.close()
+
+
+@contextmanager
+def hung(pid: int) -> Iterator[None]:
+    """A session of PostgreSQL does not go on."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
