@@ -121,14 +121,15 @@ async def _up(settings: Settings) -> None:
     if settings.watch:  # somebody writes bots here; without it, what is wrong with one is not for its visitors
         settings = settings.model_copy(update={"edge": settings.edge.model_copy(update={"development": True})})
     with listening(settings.host, settings.port) as (listener, address):
-        loading = asyncio.create_task(asyncio.to_thread(_load_the_rest))
-        async with (
-            stop_signals() as stopping,
-            open_store(settings, note=address) as store,
-            open_installation(settings, store) as installation,
-        ):
-            await loading
-            await _serve(settings, installation, store, stopping, listener, address)
+        async with asyncio.TaskGroup() as tasks:
+            loading = tasks.create_task(asyncio.to_thread(_load_the_rest))
+            async with (
+                stop_signals() as stopping,
+                open_store(settings, note=address) as store,
+                open_installation(settings, store) as installation,
+            ):
+                await loading
+                await _serve(settings, installation, store, stopping, listener, address)
     log.info("stopped")
 
 
