@@ -132,6 +132,8 @@ class Scopes:
             seen |= (used | bound) - locals_[name]
             written[name] = frozenset(bound - locals_[name])
         self.variables = run
+        # once for all bodies, of which there may be thousands
+        self._without_parameters = {name for name, names in locals_.items() if not names} - run
         self.shared = run & seen
         self.written_by_procedures = frozenset().union(*written.values())
         written[""] = frozenset(bound for node in self.main.nodes for bound in _bound(node))
@@ -146,8 +148,7 @@ class Scopes:
     def _call_by_name(self, body: _Body) -> Iterator[nodes.Name]:
         """Where *body* has the name of a procedure without parameters, and no brackets behind it (rule R7)."""
         own = parameters_of(self.procedures[body.name]) if body.name else ()
-        callable_ = {name for name, procedure in self.procedures.items() if not parameters_of(procedure)}
-        callable_ -= {*self.variables, *own}
+        callable_ = self._without_parameters
         if not callable_:
             return
         texts: set[int] = set()
@@ -155,7 +156,12 @@ class Scopes:
             if isinstance(node, nodes.Keyword) and (row := TABLE.get(node.phrase)) is not None:
                 bare = (each for i, each in enumerate(node.arguments) if i in row.bare)
                 texts.update(id(inner) for each in bare for inner in nodes_of(each))
-            elif isinstance(node, nodes.Name) and node.name in callable_ and id(node) not in texts:
+            elif (
+                isinstance(node, nodes.Name)
+                and node.name in callable_
+                and node.name not in own
+                and id(node) not in texts
+            ):
                 yield node
 
     def _find_suspending(self) -> None:
